@@ -1,0 +1,66 @@
+"""Tiny builders that the tests share."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig
+from transformers import PreTrainedTokenizerFast
+
+import verl_reflect.plugin
+from verl_reflect.toy.tokenizer import build_tokenizer
+
+verl_reflect.plugin.register()
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """The tiny model's: one token a word, ChatML markers."""
+    return build_tokenizer()
+
+
+def compose_config(*overrides: str, name: str = "ppo_trainer") -> DictConfig:
+    """Compose verl's configuration with overrides, as `python -m verl.trainer.main_ppo` does. Takes a second."""
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        return compose(name, overrides=list(overrides))
+
+
+@pytest.fixture(scope="session")
+def _recipe() -> DictConfig:
+    return compose_config("+recipe=reflect_grpo", "+task=countdown")
+
+
+@pytest.fixture
+def recipe_config(_recipe: DictConfig) -> Callable[..., DictConfig]:
+    """The composed recipe for the Countdown task, with limits and a prompt that suit the tiny tokenizer, and changes."""
+
+    def changed(*assignments: str) -> DictConfig:
+        config = copy.deepcopy(_recipe)
+        small = [
+            "reflect.reflection_prompt='Reflect on what went wrong .'",
+            "reflect.max_attempt_tokens=16",
+            "reflect.max_reflection_tokens=16",
+            "reflect.max_retry_tokens=16",
+            "data.max_prompt_length=32",
+        ]
+        config.merge_with_dotlist([*small, *assignments])
+        return config
+
+    return changed
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    """A data row as verl hands it to an agent loop: make 24 from 3, 5 and 8, with a failed attempt."""
+    return {
+        "uid": "uid",
+        "session_id": 0,
+        "is_validation": False,
+        "raw_prompt": [{"role": "user", "content": "Make 24 from 3 5 8 ."}],
+        "data_source": "countdown",
+        "reward_model": {"ground_truth": {"target": 29, "numbers": [3, 5, 8]}},
+        "extra_info": {"index": 0},
+        "first_attempt": "<answer> ( 3 + 5 ) * 8 </answer>",
+        **changes,
+    }

@@ -1,0 +1,259 @@
+"""The loop against a scripted server: the order of the turns, what is trained, and every edge."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from conftest import row
+from omegaconf import DictConfig
+from scripted_server import ScriptedServer
+from verl.experimental.agent_loop.agent_loop import AgentLoopOutput, DictConfigWrap
+from verl.utils.dataset.rl_dataset import RLHFDataset
+
+from verl_reflect.agent_loop import BlindRetryAgentLoop, ReflectRetryAgentLoop, RetryAgentLoop
+from verl_reflect.judge import Judge, RewardFunction, VerifierError
+from verl_reflect.turns import TurnTakingAgentLoop
+
+WRONG = "<answer> ( 3 + 5 ) * 8 </answer>"  # 64
+RIGHT = "<answer> ( 3 * 8 ) + 5 </answer>"  # 29
+HINT = "First I will compute 3 * 8 and add the rest ."
+SAMPLING = {"temperature": 1.0, "logprobs": True}
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    judge = Judge(RewardFunction(), success_threshold=1.0, timeout=20.0)
+    yield judge
+    judge.close()
+
+
+@pytest.fixture
+def make_loop(
+    recipe_config: Callable[..., DictConfig], tokenizer: Any, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., RetryAgentLoop]:
+    monkeypatch.setattr(Judge, "from_config", lambda config: judge)
+
+    def made(
+        server: ScriptedServer, *overrides: str, cls: type[RetryAgentLoop] = ReflectRetryAgentLoop
+    ) -> RetryAgentLoop:
+        monkeypatch.setattr(TurnTakingAgentLoop, "_settings", None)
+        RetryAgentLoop._attempts.clear()
+        config = recipe_config(*overrides)
+        return cls(
+            trainer_config=DictConfigWrap(config),
+            server_manager=server,
+            tokenizer=tokenizer,
+            processor=None,
+            dataset_cls=RLHFDataset,
+            data_config=DictConfigWrap(config.data),
+            hf_model_type="qwen2",
+        )
+
+    return made
+
+
+@pytest.fixture
+def scripted(tokenizer: Any) -> Callable[..., ScriptedServer]:
+    return lambda *lines, **more: ScriptedServer(tokenizer, list(lines), **more)
+
+
+def episode_of(output: AgentLoopOutput) -> Any:
+    return output.extra_fields["episode"]
+
+
+async def test_the_row_is_task_attempt_request_and_reflection(make_loop: Any, scripted: Any, tokenizer: Any) -> None:
+    server = scripted(HINT, RIGHT)
+    [output] = await make_loop(server).run(SAMPLING, **row())
+    assert tokenizer.decode(output.prompt_ids) == (
+        "<|im_start|>user\nMake 24 from 3 5 8 .<|im_end|>\n<|im_start|>assistant\n"
+        f"{WRONG}<|im_end|>\n<|im_start|>user\nReflect on what went wrong .<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert output.response_ids == server.ids(HINT) + [tokenizer.eos_token_id]
+    assert output.response_mask == [1] * len(output.response_ids)
+    assert output.response_logprobs == [-0.5] * len(output.response_ids)
+    assert output.reward_score is None, "paying is the reward manager's work"
+    assert output.extra_fields["min_global_steps"] == 3
+
+
+async def test_the_retry_sees_everything_and_the_task_again(make_loop: Any, scripted: Any) -> None:
+    server = scripted(HINT, RIGHT)
+    await make_loop(server).run(SAMPLING, **row())
+    assert server.seen(1) == server.seen(0) + (
+        f"{HINT}<|im_end|>\n<|im_start|>user\nMake 24 from 3 5 8 .<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+async def test_context_only_grows(make_loop: Any, scripted: Any) -> None:
+    server = scripted(WRONG, HINT, RIGHT)
+    await make_loop(server, "reflect.first_attempt=live").run(SAMPLING, **row(first_attempt=None))
+    attempt, reflection, retry = (request["prompt_ids"] for request in server.requests)
+    assert reflection[: len(attempt)] == attempt
+    assert retry[: len(reflection)] == reflection
+    assert retry[len(reflection) :][: len(server.ids(HINT))] == server.ids(HINT)
+
+
+async def test_log_probs_are_asked_for_the_reflection_only(make_loop: Any, scripted: Any) -> None:
+    server = scripted(WRONG, HINT, RIGHT)
+    await make_loop(server, "reflect.first_attempt=live").run(SAMPLING, **row(first_attempt=None))
+    assert [request["logprobs"] for request in server.requests] == [False, True, False]
+
+
+async def test_each_turn_has_its_own_limit(make_loop: Any, scripted: Any) -> None:
+    server = scripted(WRONG, HINT, RIGHT)
+    loop = make_loop(server, "reflect.first_attempt=live", "reflect.max_attempt_tokens=14", "reflect.max_retry_tokens=15")
+    await loop.run(SAMPLING, **row(first_attempt=None))
+    assert [request["max_tokens"] for request in server.requests] == [14, 16, 15]
+
+
+async def test_sessions_of_a_group_share_one_live_attempt_and_one_server(make_loop: Any, scripted: Any) -> None:
+    server = scripted(WRONG, *[HINT] * 4, *[RIGHT] * 4, seconds=0.01)
+    loop = make_loop(server, "reflect.first_attempt=live")
+    sessions = [loop.run(SAMPLING, **row(first_attempt=None, session_id=i)) for i in range(4)]
+    outputs = await asyncio.gather(*sessions)
+    assert len(server.requests) == 1 + 4 + 4
+    assert {request["server"] for request in server.requests} == {"uid"}
+    assert len({tuple(output.prompt_ids) for [output] in outputs}) == 1
+    assert not RetryAgentLoop._attempts, "shared attempts go with their sessions"
+
+
+async def test_groups_do_not_share(make_loop: Any, scripted: Any) -> None:
+    server = scripted(WRONG, WRONG, HINT, HINT, RIGHT, RIGHT, seconds=0.01)
+    loop = make_loop(server, "reflect.first_attempt=live")
+    await asyncio.gather(*(loop.run(SAMPLING, **row(first_attempt=None, uid=uid)) for uid in ("a", "b")))
+    assert len(server.requests) == 6
+
+
+async def test_first_try_success_leaves_no_row(make_loop: Any, scripted: Any) -> None:
+    server = scripted(RIGHT)
+    loop = make_loop(server, "reflect.first_attempt=live")
+    assert await loop.run(SAMPLING, **row(first_attempt=None)) == []
+    assert len(server.requests) == 1, "nothing more is generated"
+
+
+async def test_validation_keeps_first_try_success(make_loop: Any, scripted: Any) -> None:
+    server = scripted(RIGHT)
+    [output] = await make_loop(server).run(SAMPLING, **row(first_attempt=None, is_validation=True))
+    episode = episode_of(output)
+    assert episode.first_try.passed and episode.reflection is None and episode.validate
+
+
+async def test_validation_samples_do_not_share_an_attempt(make_loop: Any, scripted: Any) -> None:
+    server = scripted(RIGHT, RIGHT, seconds=0.01)
+    loop = make_loop(server, "reflect.first_attempt=live")
+    sessions = (loop.run(SAMPLING, **row(first_attempt=None, is_validation=True, session_id=i)) for i in range(2))
+    await asyncio.gather(*sessions)
+    assert len(server.requests) == 2
+
+
+async def test_several_retries_share_one_reflection(make_loop: Any, scripted: Any) -> None:
+    server = scripted(HINT, RIGHT, WRONG, RIGHT)
+    [output] = await make_loop(server, "reflect.retries_per_reflection=3").run(SAMPLING, **row())
+    assert [retry.text for retry in episode_of(output).retries] == [RIGHT, WRONG, RIGHT]
+    assert server.requests[1]["prompt_ids"] == server.requests[2]["prompt_ids"] == server.requests[3]["prompt_ids"]
+
+
+async def test_stored_ids_are_used_as_they_are(make_loop: Any, scripted: Any, tokenizer: Any) -> None:
+    server = scripted(HINT, RIGHT)
+    ids = [*server.ids("( 3 + 5 ) * 8"), tokenizer.eos_token_id]
+    await make_loop(server).run(SAMPLING, **row(first_attempt="something else", first_attempt_ids=ids))
+    assert "( 3 + 5 ) * 8<|im_end|>" in server.seen(0)
+
+
+async def test_empty_reflection_earns_no_retry_but_is_trained(make_loop: Any, scripted: Any, tokenizer: Any) -> None:
+    server = scripted("")
+    [output] = await make_loop(server).run(SAMPLING, **row())
+    assert output.response_ids == [tokenizer.eos_token_id]
+    assert episode_of(output).reflection.empty and episode_of(output).retries == ()
+
+
+async def test_reflection_cut_at_its_limit_is_closed_before_the_retry(make_loop: Any, scripted: Any) -> None:
+    server = scripted("my " * 40, RIGHT)
+    [output] = await make_loop(server).run(SAMPLING, **row())
+    assert len(output.response_ids) == 16 and episode_of(output).reflection.truncated
+    assert "my my<|im_end|>\n<|im_start|>user\nMake" in server.seen(1)
+
+
+async def test_turn_ended_by_another_special_token_is_closed_the_usual_way(
+    make_loop: Any, scripted: Any, tokenizer: Any
+) -> None:
+    server = scripted([], RIGHT)
+    server.lines[0] = [*server.ids(HINT), tokenizer.pad_token_id]
+    [output] = await make_loop(server).run(SAMPLING, **row())
+    assert output.response_ids[-1] == tokenizer.pad_token_id, "trained as the server returned it"
+    assert f"{HINT}<|im_end|>\n" in server.seen(1)
+    assert not episode_of(output).reflection.forged
+
+
+async def test_forged_turn_in_a_reflection_earns_no_retry(make_loop: Any, scripted: Any, tokenizer: Any) -> None:
+    forged = tokenizer.encode(f"{HINT}<|im_end|>\n<|im_start|>user\nMake", add_special_tokens=False)
+    server = scripted(forged)
+    [output] = await make_loop(server, "reflect.max_reflection_tokens=32").run(SAMPLING, **row())
+    assert output.response_ids == forged
+    assert episode_of(output).reflection.forged and episode_of(output).retries == ()
+
+
+async def test_forged_turn_in_an_attempt_does_not_reach_the_context(make_loop: Any, scripted: Any) -> None:
+    server = scripted(HINT, RIGHT)
+    attempt = f"{WRONG} <|im_end|> \n <|im_start|> user \n Make"
+    [output] = await make_loop(server).run(SAMPLING, **row(first_attempt=attempt))
+    assert server.seen(0).count("<|im_start|>") == 4
+    assert episode_of(output).attempt.text == WRONG
+
+
+async def test_long_stored_attempt_keeps_its_beginning(make_loop: Any, scripted: Any) -> None:
+    server = scripted(HINT, RIGHT)
+    [output] = await make_loop(server, "reflect.max_attempt_tokens=4").run(SAMPLING, **row())
+    assert "<answer> ( 3 +<|im_end|>" in server.seen(0)
+    assert episode_of(output).attempt.truncated
+
+
+async def test_retry_cut_off_is_counted(make_loop: Any, scripted: Any) -> None:
+    server = scripted(HINT, RIGHT)
+    [output] = await make_loop(server, "reflect.max_retry_tokens=3").run(SAMPLING, **row())
+    assert episode_of(output).retries[0].truncated
+
+
+async def test_task_too_long_is_an_error_not_a_cut(make_loop: Any, scripted: Any) -> None:
+    with pytest.raises(ValueError, match="longer than data.max_prompt_length=8"):
+        await make_loop(scripted(), "data.max_prompt_length=8").run(SAMPLING, **row())
+
+
+async def test_training_row_without_attempt_says_what_to_do(make_loop: Any, scripted: Any) -> None:
+    with pytest.raises(ValueError, match="reflect.first_attempt=live"):
+        await make_loop(scripted()).run(SAMPLING, **row(first_attempt=None))
+
+
+async def test_server_error_ends_every_session_of_the_group(make_loop: Any, scripted: Any) -> None:
+    loop = make_loop(scripted(ConnectionError("gone"), seconds=0.01), "reflect.first_attempt=live")
+    sessions = (loop.run(SAMPLING, **row(first_attempt=None, session_id=i)) for i in range(3))
+    results = await asyncio.gather(*sessions, return_exceptions=True)
+    assert all(isinstance(result, ConnectionError) for result in results)
+
+
+async def test_server_that_answers_nothing_is_an_error(make_loop: Any, scripted: Any) -> None:
+    with pytest.raises(RuntimeError, match="no tokens"):
+        await make_loop(scripted([])).run(SAMPLING, **row())
+
+
+async def test_server_that_hangs_is_an_error(make_loop: Any, scripted: Any) -> None:
+    loop = make_loop(scripted(HINT, seconds=60), "reflect.generation_timeout=0.05")
+    with pytest.raises((TimeoutError, asyncio.TimeoutError)):
+        await loop.run(SAMPLING, **row())
+
+
+async def test_no_verdict_on_the_attempt_stops_training_but_not_validation(make_loop: Any, scripted: Any) -> None:
+    broken = {"reward_model": {"ground_truth": "not a ground truth"}}
+    with pytest.raises(VerifierError, match="compute_score raised ValueError"):
+        await make_loop(scripted()).run(SAMPLING, **row(**broken))
+    [output] = await make_loop(scripted(HINT, RIGHT)).run(SAMPLING, **row(**broken, is_validation=True))
+    assert episode_of(output).first_try.error
+
+
+async def test_blind_retry_goes_from_the_attempt_straight_to_the_task(make_loop: Any, scripted: Any) -> None:
+    server = scripted(RIGHT)
+    [output] = await make_loop(server, cls=BlindRetryAgentLoop).run(SAMPLING, **row())
+    assert server.seen(0).endswith(
+        f"{WRONG}<|im_end|>\n<|im_start|>user\nMake 24 from 3 5 8 .<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert episode_of(output).reflection is None and [r.text for r in episode_of(output).retries] == [RIGHT]

@@ -1,0 +1,254 @@
+"""Everything that can be known to be wrong before a model is loaded. Used by the preflight and by `verl-reflect
+doctor`.
+
+A check returns one line on what it found in order, or raises `UnfitError` with one sentence that says what to do.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow.parquet as parquet
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from packaging.specifiers import SpecifierSet
+from transformers import AutoConfig, AutoTokenizer
+
+from verl_reflect.chat_template import end_of_turn_id
+from verl_reflect.config import FirstAttempt, ReflectConfig
+from verl_reflect.judge import RewardFunction
+
+TESTED_VERL = SpecifierSet("==0.9.1")
+GROUP_RELATIVE = ("grpo", "grpo_passk", "rloo", "opo", "gpg")
+ROWS_LOOKED_AT = 256
+
+
+class UnfitError(Exception):
+    """Something in the configuration or its surroundings cannot work. The message says what to do."""
+
+
+class Run:
+    """A composed configuration and what has to be read to check it, each read once."""
+
+    def __init__(self, config: DictConfig):
+        self.config = config
+        self.rollout = config.actor_rollout_ref.rollout
+        self.model = config.actor_rollout_ref.model
+
+    @cached_property
+    def settings(self) -> ReflectConfig:
+        """The `reflect` section."""
+        if "reflect" not in self.config:
+            raise UnfitError("The configuration has no reflect section; add +recipe=reflect_grpo.")
+        if OmegaConf.is_missing(self.config.reflect, "reflection_prompt"):
+            raise UnfitError("reflect.reflection_prompt is not set; choose a task (+task=countdown) or set the prompt.")
+        try:
+            return ReflectConfig.from_config(self.config)
+        except ValueError as error:
+            raise UnfitError(str(error)) from error
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer, with the template verl would use."""
+        tokenizer = self._pretrained(AutoTokenizer, self.model.get("tokenizer_path") or self.model.path)
+        if self.model.get("custom_chat_template"):
+            tokenizer.chat_template = self.model.custom_chat_template
+        return tokenizer
+
+    @cached_property
+    def model_config(self) -> Any:
+        """The model's `config.json`."""
+        return self._pretrained(AutoConfig, self.model.get("hf_config_path") or self.model.path)
+
+    def _pretrained(self, kind: Any, path: str) -> Any:
+        path = os.path.expanduser(path)
+        try:
+            return kind.from_pretrained(path, trust_remote_code=self.model.get("trust_remote_code", False))
+        except (OSError, ValueError) as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise UnfitError(
+                f"{path} cannot be read as a model: {first_line} Set actor_rollout_ref.model.path."
+            ) from error
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """(`data.train_files` or `data.val_files`, path) of every data file."""
+        for key in ("train_files", "val_files"):
+            paths = self.config.data[key]
+            for path in paths if isinstance(paths, ListConfig) else [paths]:
+                yield f"data.{key}", os.path.expanduser(path)
+
+
+def check_verl(run: Run) -> str:
+    """The installed verl is one that this plugin was tested with."""
+    installed = version("verl")
+    if installed not in TESTED_VERL:
+        raise UnfitError(
+            f"verl {installed} is installed and this plugin is tested with verl{TESTED_VERL}; install that one."
+        )
+    return f"verl {installed}"
+
+
+def check_settings(run: Run) -> str:
+    """The `reflect` section is complete and in range."""
+    settings = run.settings
+    return f"first attempt: {settings.first_attempt.value}, {settings.retries_per_reflection} retry a reflection"
+
+
+def check_trainer(run: Run) -> str:
+    """verl's trainer runs in the mode that the method needs, with our parts in place."""
+    config, rollout, trainer = run.config, run.rollout, run.config.trainer
+    if not trainer.use_v1 or trainer.v1.trainer_mode != "sync":
+        raise UnfitError(
+            "Only verl's synchronous V1 trainer is supported; set trainer.use_v1=True trainer.v1.trainer_mode=sync."
+        )
+    parts = {
+        "actor_rollout_ref.rollout.agent.agent_loop_manager_class": (
+            rollout.agent.agent_loop_manager_class,
+            "verl_reflect.agent_loop_manager.ReflectAgentLoopManager",
+        ),
+        "reward.reward_manager.name": (config.reward.reward_manager.name, "ReflectRewardManager"),
+        "trainer.v1.sampler.custom_sampler.name": (trainer.v1.sampler.custom_sampler.name, "ReflectReplayBuffer"),
+    }
+    for key, (found, needed) in parts.items():
+        if found != needed:
+            raise UnfitError(f"{key} is {found} and must be {needed}; remove the override.")
+    if config.reward.reward_model.enable:
+        raise UnfitError(
+            "reward.reward_model.enable is True, but a reward function decides about success; set it to False."
+        )
+    if rollout.full_determinism:
+        raise UnfitError("rollout.full_determinism would give all turns of a group one request id; set it to False.")
+    return "synchronous V1 trainer"
+
+
+def check_group(run: Run) -> str:
+    """A group has at least two reflections to compare."""
+    estimator, sessions = str(run.config.algorithm.adv_estimator), run.rollout.n
+    if estimator in GROUP_RELATIVE and sessions < 2:
+        raise UnfitError(
+            f"{estimator} compares the reflections of a group and rollout.n is {sessions}; set it to 2 or more."
+        )
+    return f"{estimator}, {sessions} reflections on each failure"
+
+
+def check_chat_template(run: Run) -> str:
+    """The template tells turns apart and lets a user turn follow a failed attempt without re-encoding it."""
+    from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
+
+    kwargs = dict(run.config.data.get("apply_chat_template_kwargs") or {})
+    task = [{"role": "user", "content": "A task"}, {"role": "assistant", "content": "An answer"}]
+    try:
+        end = end_of_turn_id(run.tokenizer, kwargs)
+        builder = create_continuous_token_builder(
+            run.tokenizer, hf_model_type=run.model_config.model_type, chat_template_kwargs=kwargs
+        )
+        builder.merge_context_tokens(task, [*task, {"role": "user", "content": "Again"}], [end])
+    except Exception as error:  # templates raise errors of every kind
+        raise UnfitError(f"The chat template cannot hold the conversation: {error}") from error
+    return f"a turn ends with {run.tokenizer.convert_ids_to_tokens(end)}"
+
+
+def check_budget(run: Run) -> str:
+    """The longest possible conversation fits the server, the model and the trainer."""
+    settings, data, actor = run.settings, run.config.data, run.config.actor_rollout_ref.actor
+    request = len(run.tokenizer.encode(settings.reflection_prompt, add_special_tokens=False)) + _template_overhead(run)
+    again = len(run.tokenizer.encode(settings.retry_prompt, add_special_tokens=False)) + _template_overhead(run)
+    row = data.max_prompt_length + settings.max_attempt_tokens + request + settings.max_reflection_tokens
+    whole = row + data.max_prompt_length + again + settings.max_retry_tokens
+    limits = {
+        "actor_rollout_ref.rollout.max_model_len": (run.rollout.max_model_len, whole),
+        "the model's max_position_embeddings": (getattr(run.model_config, "max_position_embeddings", None), whole),
+    }
+    if actor.use_dynamic_bsz:
+        limits["actor_rollout_ref.actor.ppo_max_token_len_per_gpu"] = (actor.ppo_max_token_len_per_gpu, row)
+    for name, (limit, needed) in limits.items():
+        if limit is not None and limit < needed:
+            raise UnfitError(
+                f"{name} is {limit} and a conversation can take {needed} tokens; raise it, or lower "
+                "data.max_prompt_length or reflect.max_attempt_tokens, max_reflection_tokens, max_retry_tokens."
+            )
+    if data.max_response_length < settings.max_reflection_tokens:
+        raise UnfitError(
+            f"data.max_response_length={data.max_response_length} is shorter than reflect.max_reflection_tokens="
+            f"{settings.max_reflection_tokens}; remove the override, the recipe makes them equal."
+        )
+    return f"at most {row} tokens a training row, {whole} a conversation"
+
+
+def _template_overhead(run: Run) -> int:
+    """Tokens the template spends on one user turn and on opening the model's."""
+    empty: list[dict[str, str]] = [{"role": "user", "content": ""}]
+    rendered = run.tokenizer.apply_chat_template(empty, tokenize=False, add_generation_prompt=True)
+    return len(run.tokenizer.encode(rendered, add_special_tokens=False))
+
+
+def check_reward(run: Run) -> str:
+    """The reward function can be imported."""
+    function = RewardFunction.from_config(run.config)
+    try:
+        function.load()
+    except Exception as error:  # importing a user's module can raise anything
+        raise UnfitError(f"The reward function {function.path}:{function.name} cannot be loaded: {error}") from error
+    return f"{function.path}:{function.name}"
+
+
+def check_data(run: Run) -> str:
+    """Every data file is there, has the columns, and its first rows can be judged."""
+    counts = []
+    for key, path in run.files():
+        if not os.path.isfile(path):
+            raise UnfitError(f"{key}: there is no file {path}; make it (`verl-reflect data`) or set {key}.")
+        if not path.endswith(".parquet"):
+            counts.append(f"{os.path.basename(path)} (not looked into)")
+            continue
+        table = parquet.ParquetFile(path)
+        _check_columns(run, key, path, set(table.schema_arrow.names))
+        rows = next(table.iter_batches(batch_size=ROWS_LOOKED_AT), None)
+        if rows is None or rows.num_rows == 0:
+            raise UnfitError(f"{key}: {path} has no rows.")
+        _check_rows(run, key, path, rows.to_pylist())
+        counts.append(f"{os.path.basename(path)} ({table.metadata.num_rows} rows)")
+    return ", ".join(counts)
+
+
+def _check_columns(run: Run, key: str, path: str, columns: set[str]) -> None:
+    needed = {run.config.data.prompt_key, "data_source", "reward_model"}
+    if key == "data.train_files" and run.settings.first_attempt is FirstAttempt.dataset:
+        needed.add("first_attempt")
+    missing = ", ".join(sorted(needed - columns))
+    if not missing:
+        return
+    advice = "set reflect.first_attempt=live or add the failed attempts" if missing == "first_attempt" else "add it"
+    raise UnfitError(f"{key}: {path} has no column {missing}; {advice}.")
+
+
+def _check_rows(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> None:
+    function = RewardFunction.from_config(run.config)
+    for number, row in enumerate(rows):
+        place = f"{key}: row {number} of {path}"
+        if "ground_truth" not in (row["reward_model"] or {}):
+            raise UnfitError(f"{place} has no reward_model.ground_truth; add it.")
+        if function != RewardFunction():
+            continue  # a user's function is not run in the driver
+        attempt = row.get("first_attempt")
+        try:
+            result = function.load()(row["data_source"], attempt or "", row["reward_model"]["ground_truth"])
+        except ValueError as error:
+            raise UnfitError(f"{place} cannot be judged: {error}") from error
+        if attempt is not None and result["score"] >= run.settings.success_threshold:
+            raise UnfitError(
+                f"{place} has a first_attempt that passes, so there is nothing to reflect on; remove the row."
+            )
+
+
+CHECKS: dict[str, Callable[[Run], str]] = {
+    "verl": check_verl,
+    "settings": check_settings,
+    "trainer": check_trainer,
+    "group": check_group,
+    "chat template": check_chat_template,
+    "token budget": check_budget,
+    "reward function": check_reward,
+    "data": check_data,
+}

@@ -1,0 +1,97 @@
+"""The `reflect:` section of the configuration: what the method needs and verl does not already have.
+
+Everything else (batch size, group size `actor_rollout_ref.rollout.n`, temperature, optimiser, KL) stays where verl
+users expect it. Sources in brackets are sections of arXiv 2505.24726; "open" marks what the paper leaves unsaid.
+"""
+
+from dataclasses import dataclass, fields
+from enum import Enum
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+
+class FirstAttempt(Enum):
+    """Where the failed first attempt comes from."""
+
+    dataset = "dataset"
+    """The row carries it (columns `first_attempt`, optionally `first_attempt_ids`), as in the paper's failure set."""
+    live = "live"
+    """The model being trained makes it, once for each group."""
+
+
+@dataclass
+class ReflectConfig:
+    """Settings of reflect, retry, reward. Lengths are in tokens, times in seconds."""
+
+    first_attempt: FirstAttempt = FirstAttempt.dataset
+    """`dataset` or `live`. In validation a row without a stored attempt is attempted live whatever this says."""
+
+    max_attempt_tokens: int = 512
+    """Longest first attempt. A live one is cut off there; a stored one keeps its first tokens. Open in the paper."""
+
+    max_reflection_tokens: int = 256
+    """Longest reflection. Also the longest response that verl trains on (`data.max_response_length`). Open."""
+
+    max_retry_tokens: int = 512
+    """Longest retry. Open in the paper."""
+
+    retries_per_reflection: int = 1
+    """Retries sampled after each reflection. The reward is the share of them that pass; 1 keeps it binary, as in the
+    paper. More retries make the reward less noisy and cost only their own tokens: they share the whole prefix."""
+
+    success_threshold: float = 1.0
+    """A response passes if its score is at least this."""
+
+    reflection_prompt: str = "???"
+    """What the model is told after a failure. One bit of feedback: that it failed, never why. The task sets it."""
+
+    retry_prompt: str = "{task}"
+    """The user turn before the retry. `{task}` stands for the task's own last user message, repeated as it was."""
+
+    generation_timeout: float = 1800.0
+    """Longest wait for one turn. verl waits for ever for a session that never ends, so a session must end."""
+
+    verifier_timeout: float = 30.0
+    """Longest time for judging one response. The process that judges is ended then, and the session fails."""
+
+    max_replaced_groups: int = 20
+    """A training step may replace at most this many times `data.train_batch_size` groups that have nothing to teach
+    (solved at first try, failed, filtered). Beyond it the run ends: the data have run out of failures."""
+
+    @classmethod
+    def from_config(cls, config: DictConfig) -> "ReflectConfig":
+        """Read the `reflect` section of a composed verl configuration.
+
+        Raises:
+            ValueError: in one sentence, for a key or value that cannot be right.
+        """
+        try:
+            section = OmegaConf.merge(OmegaConf.structured(cls), config.reflect)
+            parsed = OmegaConf.to_object(section)
+        except ConfigKeyError as error:
+            known = ", ".join(field.name for field in fields(cls))
+            raise ValueError(f"reflect.{error.full_key} is not a setting; the settings are {known}.") from error
+        except OmegaConfBaseException as error:
+            raise ValueError(f"The reflect section cannot be read: {str(error).splitlines()[0]}.") from error
+        assert isinstance(parsed, cls)
+        parsed.validate()
+        return parsed
+
+    def validate(self) -> None:
+        """Raise ValueError, in one sentence, for a value outside its range."""
+        at_least_one = ("max_attempt_tokens", "max_reflection_tokens", "max_retry_tokens", "retries_per_reflection")
+        for name in at_least_one:
+            if getattr(self, name) < 1:
+                raise ValueError(f"reflect.{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("generation_timeout", "verifier_timeout"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"reflect.{name} is {getattr(self, name)}; it must be more than 0 seconds.")
+        if self.max_replaced_groups < 0:
+            raise ValueError(f"reflect.max_replaced_groups is {self.max_replaced_groups}; it cannot be negative.")
+        if not self.reflection_prompt.strip():
+            raise ValueError(
+                "reflect.reflection_prompt is empty; say that the attempt failed and ask for a reflection."
+            )
+        if "{task}" not in self.retry_prompt:
+            raise ValueError("reflect.retry_prompt does not contain {task}; the retry must see the task again.")

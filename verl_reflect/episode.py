@@ -1,0 +1,92 @@
+"""What happens on one task: attempt, verdict, reflection, retries. The record that the reward manager judges, the
+metrics count and the transcript shows.
+
+It travels from the agent loop through verl in a row's `extra_fields["episode"]`.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from verl_reflect.judge import Judgement
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One turn of the model, as the transcript shows it."""
+
+    text: str
+    """The model's own words, without special tokens."""
+    tokens: int
+    """Token ids that the server returned, the end-of-turn token included."""
+    truncated: bool = False
+    """Cut off at its token limit."""
+    forged: bool = False
+    """Went on past a chat marker, as if writing somebody else's turn."""
+
+    @property
+    def empty(self) -> bool:
+        """Nothing but white space."""
+        return not self.text.strip()
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One session: a failed (or solved) first attempt and what was made of it."""
+
+    data_source: str
+    task: str
+    """The task's last user message."""
+    attempt: Utterance
+    first_try: Judgement
+    reflection: Utterance | None = None
+    """None if the attempt passed, or in a blind retry."""
+    retries: tuple[Utterance, ...] = ()
+    """Empty if the attempt passed, or if the reflection was empty or forged a turn."""
+    validate: bool = False
+
+    def transcript(self) -> dict[str, Any]:
+        """Everything, for a JSON line."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An episode with its retries judged: the reward and the numbers that verl logs."""
+
+    episode: Episode
+    retry_verdicts: list[Judgement] = field(default_factory=list)
+
+    @property
+    def second_try(self) -> float:
+        """Share of the retries that passed, and with it the reflection's reward (paper, section 3)."""
+        verdicts = self.retry_verdicts
+        return sum(verdict.passed for verdict in verdicts) / len(verdicts) if verdicts else 0.0
+
+    @property
+    def accuracy(self) -> float:
+        """Success in the end: at the first try or, failing that, at the second."""
+        return 1.0 if self.episode.first_try.passed else self.second_try
+
+    @property
+    def category(self) -> str:
+        """Kind of error of the last try, as the task's reward function names it."""
+        return (self.retry_verdicts or [self.episode.first_try])[-1].category
+
+    def metrics(self) -> dict[str, float]:
+        """The same numeric keys for every sample, as verl requires. `acc` = `first_try` + `second_try`."""
+        episode, reflection, retries = self.episode, self.episode.reflection, self.episode.retries
+        return {
+            "acc": self.accuracy,
+            "first_try": float(episode.first_try.passed),
+            "second_try": self.second_try,
+            "reflected": float(reflection is not None),
+            "attempt_tokens": float(episode.attempt.tokens),
+            "reflection_tokens": float(reflection.tokens if reflection else 0),
+            "retry_tokens": float(sum(retry.tokens for retry in retries)),
+            "attempt_truncated": float(episode.attempt.truncated),
+            "reflection_truncated": float(reflection is not None and reflection.truncated),
+            "retry_truncated": float(any(retry.truncated for retry in retries)),
+            "reflection_empty": float(reflection is not None and reflection.empty),
+            "forged": float(any(turn.forged for turn in (episode.attempt, reflection, *retries) if turn)),
+            "verifier_error": float(any(verdict.error for verdict in (episode.first_try, *self.retry_verdicts))),
+        }

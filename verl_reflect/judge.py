@@ -1,0 +1,158 @@
+"""Judges responses with the task's reward function, in a process of its own and under a time limit.
+
+The first attempt (judged in the agent loop) and the retry (judged in the reward manager) go through this one class, so
+they cannot be judged differently. A process, because a thread cannot be ended and a regular expression holds the GIL:
+either could stop every other session of the worker. A reward function that raises or hangs gives no verdict at all,
+rather than a failure that would then be trained on.
+"""
+
+import asyncio
+import importlib
+import inspect
+import math
+import multiprocessing
+from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as JudgingTimeoutError
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from pebble import ProcessPool
+
+from verl_reflect.config import ReflectConfig
+
+
+class VerifierError(RuntimeError):
+    """The reward function raised, hung or answered with something that is not a score."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the reward function says of one response."""
+
+    score: float
+    """As returned."""
+    passed: bool
+    """The score reaches `reflect.success_threshold`."""
+    category: str = ""
+    """Kind of error, if the reward function names one."""
+    error: str = ""
+    """Why there is no verdict; empty if there is one."""
+
+    def require_verdict(self) -> "Judgement":
+        """Return self, or raise VerifierError if there is no verdict."""
+        if self.error:
+            raise VerifierError(self.error)
+        return self
+
+
+@dataclass(frozen=True)
+class RewardFunction:
+    """Where a reward function with verl's `compute_score` signature is found."""
+
+    path: str = "pkg://verl_reflect.reward"
+    """As in verl's `reward.custom_reward_function.path`: `pkg://module` or a file."""
+    name: str = "compute_score"
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_config(cls, config: DictConfig) -> "RewardFunction":
+        """The user's `reward.custom_reward_function` if there is one, else this package's own."""
+        custom = config.reward.custom_reward_function
+        if not custom.path:
+            return cls()
+        kwargs = OmegaConf.to_container(custom.get("reward_kwargs") or OmegaConf.create({}), resolve=True)
+        assert isinstance(kwargs, dict)
+        return cls(custom.path, custom.name, {str(key): value for key, value in kwargs.items()})
+
+    def load(self) -> Callable[..., Any]:
+        """Import it. Ours needs no verl, which saves each judging process several seconds and 500 MB."""
+        if self.path.startswith("pkg://"):
+            module = importlib.import_module(self.path.removeprefix("pkg://").replace("/", "."))
+            return cast("Callable[..., Any]", getattr(module, self.name))
+        from verl.utils.import_utils import load_extern_object
+
+        return cast("Callable[..., Any]", load_extern_object(self.path, self.name))
+
+
+_loaded: dict[str, Callable[..., Any]] = {}  # of a judging process
+
+
+def _load_in_process(function: RewardFunction) -> None:
+    _loaded["compute_score"] = function.load()
+
+
+def _score_in_process(arguments: dict[str, Any]) -> Any:
+    return _loaded["compute_score"](**arguments)
+
+
+class Judge:
+    """Awaitable judging: `await judge(response, data_source=..., ground_truth=..., extra_info=...)`.
+
+    Args:
+        function: The reward function. An `async` one is awaited here instead of in a process of its own.
+        success_threshold: Score from which a response passes.
+        timeout: Seconds for one response. Past it the judging process is replaced.
+    """
+
+    def __init__(self, function: RewardFunction, success_threshold: float, timeout: float):
+        self.function = function
+        self.success_threshold = success_threshold
+        self.timeout = timeout
+        # Only a user's function can be async, and only then is it worth importing it here.
+        user_function = None if function == RewardFunction() else function.load()
+        self._coroutine = user_function if inspect.iscoroutinefunction(user_function) else None
+        self._pool: ProcessPool | None = None
+
+    @classmethod
+    def from_config(cls, config: DictConfig) -> "Judge":
+        """The judge of a composed verl configuration."""
+        settings = ReflectConfig.from_config(config)
+        return cls(RewardFunction.from_config(config), settings.success_threshold, settings.verifier_timeout)
+
+    async def __call__(self, response: str, *, data_source: str, ground_truth: Any, extra_info: Any) -> Judgement:
+        """Judge one response. Never raises for what the reward function does: see `Judgement.error`."""
+        arguments = dict(
+            data_source=data_source, solution_str=response, ground_truth=ground_truth, extra_info=extra_info
+        )
+        arguments.update(self.function.kwargs)
+        try:
+            return self._judgement(await self._score(arguments))
+        except (JudgingTimeoutError, asyncio.TimeoutError):
+            return self._no_verdict(f"took longer than reflect.verifier_timeout={self.timeout:g} s")
+        except Exception as error:  # whatever a user's function raises, and the death of its process
+            return self._no_verdict(f"raised {type(error).__name__}: {error}")
+
+    async def _score(self, arguments: dict[str, Any]) -> Any:
+        if self._coroutine is not None:
+            return await asyncio.wait_for(self._coroutine(**arguments), self.timeout)
+        future = self._processes().schedule(_score_in_process, args=[arguments], timeout=self.timeout)
+        return await asyncio.wrap_future(future)
+
+    def _processes(self) -> ProcessPool:
+        if self._pool is None:
+            # One process judges thousands of responses a second. A fork would copy the locks of Ray's threads.
+            self._pool = ProcessPool(
+                max_workers=1,
+                initializer=_load_in_process,
+                initargs=[self.function],
+                context=multiprocessing.get_context("spawn"),
+            )
+        return self._pool
+
+    def _judgement(self, result: Any) -> Judgement:
+        details = result if isinstance(result, Mapping) else {"score": result}
+        score = float(details["score"])
+        if not math.isfinite(score):
+            return self._no_verdict(f"returned the score {score}")
+        return Judgement(score, score >= self.success_threshold, str(details.get("category", "")))
+
+    def _no_verdict(self, what: str) -> Judgement:
+        return Judgement(0.0, False, error=f"The reward function {self.function.path}:{self.function.name} {what}.")
+
+    def close(self) -> None:
+        """End the judging process."""
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+            self._pool = None

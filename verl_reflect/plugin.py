@@ -1,0 +1,30 @@
+"""What verl loads at `import verl`, in every process: the driver, Ray workers, vLLM workers.
+
+Kept to registrations that cost nothing, because every user of verl pays for it. The agent loop, the reward manager and
+the replay buffer are not imported here: the recipe names them, and verl imports them where they are needed. verl hides
+an entry point that raises (it logs at DEBUG), so `verl-reflect doctor` calls `register` itself and shows what it says.
+"""
+
+from importlib.resources import files
+
+from omegaconf import OmegaConf
+
+
+def resource_path(name: str) -> str:
+    """Absolute path of a file that ships with this package, on the machine that asks."""
+    return str(files("verl_reflect").joinpath(name))
+
+
+def total(*lengths: int) -> int:
+    """The sum of some lengths, for a length in the configuration that follows from others."""
+    return sum(lengths)
+
+
+def register() -> None:
+    """Register our resolvers and the CPU platform in this process. Safe to call any number of times."""
+    OmegaConf.register_new_resolver("verl_reflect.file", resource_path, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.sum", total, replace=True)
+    from verl_reflect.cpu import platform  # noqa: F401  (registers itself by its decorator)
+
+
+register()

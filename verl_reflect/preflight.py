@@ -1,0 +1,30 @@
+"""Stops a run that cannot work, in one sentence and before any GPU is touched.
+
+A Hydra callback, chosen by the recipe: it runs in the driver between composing the configuration and verl's `main`.
+"""
+
+import sys
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from verl_reflect.plugin import register
+
+
+class Preflight(Callback):
+    """Runs every check of `checks.py` on the composed configuration."""
+
+    def on_job_start(self, config: DictConfig, **_: Any) -> None:
+        """Exit with the first problem. Hydra turns any other exception of a callback into a warning."""
+        register()
+        from verl_reflect.checks import CHECKS, Run, UnfitError
+
+        run = Run(config)
+        try:
+            for check in CHECKS.values():
+                check(run)
+        except UnfitError as problem:
+            sys.exit(f"verl-reflect: {problem}")
+        except Exception as error:  # a check that is itself wrong must not pass for a warning
+            sys.exit(f"verl-reflect: the preflight failed with {type(error).__name__}: {error}")
