@@ -101,7 +101,9 @@ async def test_log_probs_are_asked_for_the_reflection_only(make_loop: Any, scrip
 
 async def test_each_turn_has_its_own_limit(make_loop: Any, scripted: Any) -> None:
     server = scripted(WRONG, HINT, RIGHT)
-    loop = make_loop(server, "reflect.first_attempt=live", "reflect.max_attempt_tokens=14", "reflect.max_retry_tokens=15")
+    loop = make_loop(
+        server, "reflect.first_attempt=live", "reflect.max_attempt_tokens=14", "reflect.max_retry_tokens=15"
+    )
     await loop.run(SAMPLING, **row(first_attempt=None))
     assert [request["max_tokens"] for request in server.requests] == [14, 16, 15]
 

@@ -63,6 +63,8 @@ class Run:
 
     def _pretrained(self, kind: Any, path: str) -> Any:
         path = os.path.expanduser(path)
+        if os.path.isabs(path) and not os.path.isdir(path):
+            raise UnfitError(f"There is no model folder {path}; set actor_rollout_ref.model.path.")
         try:
             return kind.from_pretrained(path, trust_remote_code=self.model.get("trust_remote_code", False))
         except (OSError, ValueError) as error:
@@ -138,15 +140,14 @@ def check_chat_template(run: Run) -> str:
 
     kwargs = dict(run.config.data.get("apply_chat_template_kwargs") or {})
     task = [{"role": "user", "content": "A task"}, {"role": "assistant", "content": "An answer"}]
+    tokenizer, model_type = run.tokenizer, run.model_config.model_type
     try:
-        end = end_of_turn_id(run.tokenizer, kwargs)
-        builder = create_continuous_token_builder(
-            run.tokenizer, hf_model_type=run.model_config.model_type, chat_template_kwargs=kwargs
-        )
+        end = end_of_turn_id(tokenizer, kwargs)
+        builder = create_continuous_token_builder(tokenizer, hf_model_type=model_type, chat_template_kwargs=kwargs)
         builder.merge_context_tokens(task, [*task, {"role": "user", "content": "Again"}], [end])
     except Exception as error:  # templates raise errors of every kind
         raise UnfitError(f"The chat template cannot hold the conversation: {error}") from error
-    return f"a turn ends with {run.tokenizer.convert_ids_to_tokens(end)}"
+    return f"a turn ends with {tokenizer.convert_ids_to_tokens(end)}"
 
 
 def check_budget(run: Run) -> str:

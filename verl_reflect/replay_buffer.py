@@ -20,6 +20,8 @@ from omegaconf import DictConfig
 from transfer_queue import KVBatchMeta
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
+import verl_reflect.shuffled_reward  # noqa: F401  (registers the control in the process that computes advantages)
+
 POLL_SECONDS = 0.05
 
 

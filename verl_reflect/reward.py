@@ -23,9 +23,13 @@ def compute_score(
 
 
 def task_for(data_source: str) -> Task:
-    """The task that judges the rows of this data source. Raises ValueError if there is none."""
+    """The task that judges the rows of this data source. Raises ValueError if there is none.
+
+    What follows a slash only tells subsets apart, since verl reports validation by data source: the rows of
+    `countdown/blind` are Countdown's.
+    """
     try:
-        return _BY_SOURCE[data_source]
+        return _BY_SOURCE[data_source.partition("/")[0]]
     except KeyError:
         raise ValueError(
             f"verl-reflect has no verifier for data_source {data_source!r}, only for {', '.join(_BY_SOURCE)}: "

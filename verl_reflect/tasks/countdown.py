@@ -1,0 +1,101 @@
+"""The Countdown task (paper, section 4): an equation that uses every given number once and equals the target."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+
+from verl_reflect.tasks.answer import last_answer
+from verl_reflect.tasks.arithmetic import NotArithmetic, Postfix, evaluate, parse
+from verl_reflect.tasks.base import PASSED, Task, Verdict, failed
+
+_TOTAL = re.compile(r"\s*([-\N{MINUS SIGN}]?(?:0|[1-9][0-9]*))\s*")
+
+
+class Countdown(Task):
+    """Judges equations over whole numbers.
+
+    The answer is an expression (see `arithmetic`), which may end in `= total`. The first of these faults counts:
+
+    - `format`: no complete answer, not an expression, or something other than a whole number after `=`;
+    - `wrong_numbers`: the numbers of the expression are not the given ones, each exactly once;
+    - `missed_target`: the value is not the target, the stated total is not the target, or there is a division by zero.
+    """
+
+    data_sources = ("countdown",)
+    categories = ("format", "wrong_numbers", "missed_target", "none")
+
+    def judge(self, response: str, ground_truth: object) -> Verdict:
+        """Judge a response against `{"target": int, "numbers": [int, …]}` or the same as a JSON string."""
+        puzzle = Puzzle.from_ground_truth(ground_truth)
+        answer = last_answer(response)
+        if answer is None:
+            return failed("format")
+        try:
+            expression, total = _read_equation(answer)
+        except NotArithmetic:
+            return failed("format")
+        if sorted(item for item in expression if isinstance(item, int)) != sorted(puzzle.numbers):
+            return failed("wrong_numbers")
+        if total not in (None, puzzle.target) or evaluate(expression) != puzzle.target:
+            return failed("missed_target")
+        return PASSED
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """A Countdown item. `gold` is an expression that solves it, `""` where none is known."""
+
+    target: int
+    numbers: tuple[int, ...]
+    gold: str = ""
+
+    @classmethod
+    def from_ground_truth(cls, value: object) -> "Puzzle":
+        """Read a row's ground truth. Raises ValueError, naming the fault, for a malformed one."""
+        truth = _from_json(value) if isinstance(value, str) else value
+        if not isinstance(truth, Mapping) or not {"target", "numbers"} <= truth.keys():
+            raise ValueError(f"a Countdown ground truth has the keys 'target' and 'numbers', not {value!r}")
+        return cls(_whole("target", truth["target"]), _operands(truth["numbers"]))
+
+    @property
+    def content(self) -> tuple[int, tuple[int, ...]]:
+        """What makes two items the same item: the target, and the numbers in any order."""
+        return self.target, tuple(sorted(self.numbers))
+
+
+def _read_equation(answer: str) -> tuple[Postfix, int | None]:
+    """Split `expression = total` into its parse and its total, None where the answer states no total."""
+    expression, equals, right = answer.partition("=")
+    total = _TOTAL.fullmatch(right)
+    if equals and total is None:
+        raise NotArithmetic("what follows '=' is not a whole number")
+    return parse(expression), int(total[1].replace("\N{MINUS SIGN}", "-")) if total else None
+
+
+def _from_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"a Countdown ground truth given as a string must be JSON ({error}), not {text!r}") from error
+
+
+def _operands(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple):
+        # Parquet readers hand lists over as arrays. Imported here: numpy is slow to load, and few callers need it.
+        from numpy import ndarray
+
+        if not isinstance(value, ndarray):
+            raise ValueError(f"'numbers' must be a list, a tuple or a numpy array, not {value!r}")
+    operands = tuple(_whole("numbers", number) for number in value)
+    if not operands or min(operands) < 0:
+        # An expression has no sign, so a negative number could never be used.
+        raise ValueError(f"'numbers' must hold at least one number and none below zero, not {value!r}")
+    return operands
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"'{name}' must be made of whole numbers, not {value!r}")
+    return int(value)
