@@ -1,11 +1,11 @@
 """What happens on one task: attempt, verdict, reflection, retries. The record that the reward manager judges, the
 metrics count and the transcript shows.
 
-It travels from the agent loop through verl in a row's `extra_fields["episode"]`.
+It travels from the agent loop through verl in a row's `extra_fields["episode"]`: as an `Episode` to the reward manager,
+and as plain dictionaries, which is what verl makes of a dataclass, to the replay buffer.
 """
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from verl_reflect.judge import Judgement
 
@@ -43,10 +43,6 @@ class Episode:
     retries: tuple[Utterance, ...] = ()
     """Empty if the attempt passed, or if the reflection was empty or forged a turn."""
     validate: bool = False
-
-    def transcript(self) -> dict[str, Any]:
-        """Everything, for a JSON line."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

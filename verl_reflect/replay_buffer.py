@@ -127,5 +127,5 @@ class ReflectReplayBuffer(ReplayBuffer):
         self._last_written = path
         with open(path, mode, encoding="utf-8") as file:
             for key, row in sorted(zip(batch.keys, rows, strict=True), key=lambda pair: pair[0]):
-                line = {"key": key, "step": step, **row["episode"].transcript(), "metrics": row["reward_extra_info"]}
+                line = {"key": key, "step": step, **row["episode"], "metrics": row["reward_extra_info"]}
                 file.write(json.dumps(line, ensure_ascii=False) + os.linesep)

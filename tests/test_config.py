@@ -1,0 +1,94 @@
+"""The configuration: it composes with verl's engines and options, and a wrong key is one sentence."""
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import pytest
+from conftest import compose_config
+from omegaconf import DictConfig, OmegaConf
+
+from verl_reflect.config import FirstAttempt, ReflectConfig
+
+
+@pytest.mark.parametrize(
+    ("overrides", "scheduler"),
+    [
+        (["+recipe=reflect_grpo"], ("lr_scheduler_type", "cosine")),
+        (["+recipe=reflect_grpo", "actor_rollout_ref.actor.strategy=fsdp2"], ("lr_scheduler_type", "cosine")),
+        (["+recipe=reflect_grpo", "actor_rollout_ref.model.lora_rank=32"], ("lr_scheduler_type", "cosine")),
+        (["model_engine=megatron", "+recipe=reflect_grpo_megatron"], ("lr_decay_style", "cosine")),
+    ],
+)
+def test_the_recipe_composes_with(overrides: list[str], scheduler: tuple[str, str]) -> None:
+    config = compose_config(*overrides, "+task=countdown")
+    OmegaConf.resolve(config)
+    assert ReflectConfig.from_config(config).reflection_prompt.startswith("You tried solving the problem")
+    assert config.actor_rollout_ref.actor.optim[scheduler[0]] == scheduler[1]
+    assert config.actor_rollout_ref.actor.optim.lr == 5e-7
+    assert config.actor_rollout_ref.rollout.agent.agent_loop_config_path.endswith("conf/agent_loops.yaml")
+
+
+@pytest.mark.parametrize("engine", ["dp", "megatron"])
+def test_verl_can_build_its_own_config_objects_from_the_recipe(engine: str) -> None:
+    from verl.utils.config import omega_conf_to_dataclass
+
+    suffix = "_megatron" if engine == "megatron" else ""
+    config = compose_config(f"model_engine={engine}", f"+recipe=reflect_grpo{suffix}", "+task=countdown")
+    assert omega_conf_to_dataclass(config.actor_rollout_ref.actor.optim).lr_warmup_steps_ratio == 0.03
+    assert omega_conf_to_dataclass(config.actor_rollout_ref.rollout).n == 8
+
+
+def test_the_order_of_recipe_and_task_does_not_matter() -> None:
+    one = compose_config("+recipe=reflect_grpo", "+task=countdown")
+    other = compose_config("+task=countdown", "+recipe=reflect_grpo")
+    assert one == other
+
+
+def test_with_our_config_name_the_groups_need_no_plus() -> None:
+    config = compose_config(
+        "recipe=reflect_grpo", "task=countdown", "reflect.retries_per_reflection=4", name="reflect_trainer"
+    )
+    assert ReflectConfig.from_config(config).retries_per_reflection == 4
+
+
+def test_without_the_recipe_verl_is_as_it_was() -> None:
+    config = compose_config()
+    assert "reflect" not in config
+    assert config.actor_rollout_ref.rollout.agent.default_agent_loop == "single_turn_agent"
+    assert config.trainer.v1.sampler.custom_sampler.path is None
+
+
+def test_the_recipe_states_the_defaults_of_the_dataclass() -> None:
+    section = compose_config("+recipe=reflect_grpo").reflect
+    assert set(section) == {field.name for field in fields(ReflectConfig)}
+    defaults = OmegaConf.structured(ReflectConfig)
+    for name in set(section) - {"reflection_prompt", "first_attempt"}:
+        assert section[name] == defaults[name], name
+    assert FirstAttempt[section.first_attempt] is defaults.first_attempt
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        (
+            "+reflect.max_reflection_token=5",
+            "reflect.max_reflection_token is not a setting; the settings are first_att",
+        ),
+        ("reflect.first_attempt=offline", "cannot be read: Invalid value 'offline'"),
+        ("reflect.retries_per_reflection=0", "reflect.retries_per_reflection is 0; it must be at least 1."),
+        ("reflect.retries_per_reflection=many", "cannot be read: Value 'many'"),
+        ("reflect.verifier_timeout=0", "must be more than 0 seconds"),
+        ("reflect.max_replaced_groups=-1", "cannot be negative"),
+        ("reflect.reflection_prompt=' '", "reflect.reflection_prompt is empty"),
+        ("reflect.retry_prompt='Try again.'", "does not contain {task}"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(
+    recipe_config: Callable[..., DictConfig], assignment: str, sentence: str
+) -> None:
+    config = recipe_config()
+    OmegaConf.set_struct(config, False)
+    config.merge_with_dotlist([assignment.lstrip("+")])
+    with pytest.raises(ValueError) as error:
+        ReflectConfig.from_config(config)
+    assert sentence in str(error.value) and "\n" not in str(error.value)
