@@ -34,7 +34,7 @@ def _recipe() -> DictConfig:
 
 @pytest.fixture
 def recipe_config(_recipe: DictConfig) -> Callable[..., DictConfig]:
-    """The composed recipe for the Countdown task, with limits and a prompt that suit the tiny tokenizer, and changes."""
+    """The composed recipe for Countdown with limits and a prompt that suit the tiny tokenizer, and any changes."""
 
     def changed(*assignments: str) -> DictConfig:
         config = copy.deepcopy(_recipe)

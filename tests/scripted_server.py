@@ -10,7 +10,7 @@ from verl.workers.rollout.replica import TokenOutput
 
 @dataclass
 class ScriptedServer:
-    """Answers the n-th request with the n-th line. A line may be text (closed with the end of turn), ids, or an error."""
+    """Answers the n-th request with the n-th line: text (closed with the end of turn), ids, or an error to raise."""
 
     tokenizer: PreTrainedTokenizerFast
     lines: list[str | list[int] | Exception]
@@ -25,7 +25,7 @@ class ScriptedServer:
         await asyncio.sleep(self.seconds)
         if isinstance(line, Exception):
             raise line
-        ids = line if isinstance(line, list) else self.ids(line) + [self.tokenizer.eos_token_id]
+        ids = line if isinstance(line, list) else [*self.ids(line), self.tokenizer.eos_token_id]
         ids = ids[: sampling_params["max_tokens"]]
         log_probs = [-0.5] * len(ids) if sampling_params.get("logprobs") else None
         return TokenOutput(

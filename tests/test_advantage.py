@@ -31,7 +31,10 @@ def advantages(
     result = compute_advantage_for_multi_trajectories(
         data, keys, estimator, num_repeat=2, norm_adv_by_std_in_grpo=by_std, config=None
     )
-    return [[round(value, 4) for value in row[:n].tolist()] for row, n in zip(result.batch["advantages"], lengths)]
+    return [
+        [round(value, 4) for value in row[:n].tolist()]
+        for row, n in zip(result.batch["advantages"], lengths, strict=True)
+    ]
 
 
 def test_the_better_reflection_of_a_pair_wins_what_the_other_loses() -> None:

@@ -69,7 +69,7 @@ async def test_the_row_is_task_attempt_request_and_reflection(make_loop: Any, sc
         "<|im_start|>user\nMake 24 from 3 5 8 .<|im_end|>\n<|im_start|>assistant\n"
         f"{WRONG}<|im_end|>\n<|im_start|>user\nReflect on what went wrong .<|im_end|>\n<|im_start|>assistant\n"
     )
-    assert output.response_ids == server.ids(HINT) + [tokenizer.eos_token_id]
+    assert output.response_ids == [*server.ids(HINT), tokenizer.eos_token_id]
     assert output.response_mask == [1] * len(output.response_ids)
     assert output.response_logprobs == [-0.5] * len(output.response_ids)
     assert output.reward_score is None, "paying is the reward manager's work"
@@ -217,12 +217,12 @@ async def test_retry_cut_off_is_counted(make_loop: Any, scripted: Any) -> None:
 
 
 async def test_task_too_long_is_an_error_not_a_cut(make_loop: Any, scripted: Any) -> None:
-    with pytest.raises(ValueError, match="longer than data.max_prompt_length=8"):
+    with pytest.raises(ValueError, match=r"longer than data\.max_prompt_length=8"):
         await make_loop(scripted(), "data.max_prompt_length=8").run(SAMPLING, **row())
 
 
 async def test_training_row_without_attempt_says_what_to_do(make_loop: Any, scripted: Any) -> None:
-    with pytest.raises(ValueError, match="reflect.first_attempt=live"):
+    with pytest.raises(ValueError, match=r"reflect\.first_attempt=live"):
         await make_loop(scripted()).run(SAMPLING, **row(first_attempt=None))
 
 

@@ -102,7 +102,7 @@ def test_bad_data_are_named_with_their_row(
 ) -> None:
     schema = None if rows else pa.Table.from_pylist([data_row()]).schema
     parquet.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "data.parquet")
-    with pytest.raises(UnfitError, match="data.parquet") as error:
+    with pytest.raises(UnfitError, match=r"data\.parquet") as error:
         CHECKS["data"](Run(good_config))
     assert sentence in str(error.value) and "\n" not in str(error.value)
 

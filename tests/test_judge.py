@@ -80,7 +80,7 @@ async def test_misbehaviour_gives_no_verdict_and_the_next_response_is_judged(ask
     }.items():
         verdict = await judged(response)
         assert why in verdict.error and not verdict.passed
-        with pytest.raises(VerifierError, match="mine.py:misbehaves"):
+        with pytest.raises(VerifierError, match=r"mine\.py:misbehaves"):
             verdict.require_verdict()
     assert (await judged("right")).require_verdict().passed
 

@@ -32,6 +32,7 @@ class Queue:
             self.tags[partition][key] = {"status": "success"}
             verdict = Judgement(second_try, second_try > 0, "none" if second_try else "missed_target")
             episode = Episode(
+                0,
                 "countdown",
                 "task",
                 Utterance("no", 3),

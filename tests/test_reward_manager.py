@@ -42,7 +42,7 @@ def pay(recipe_config: Callable[..., DictConfig]) -> Iterator[Callable[..., Any]
 
 
 def reflected(*retries: Utterance, validate: bool = False) -> Episode:
-    return Episode("countdown", "Make 29", WRONG, FAILED, REFLECTION, retries, validate)
+    return Episode(0, "countdown", "Make 29", WRONG, FAILED, REFLECTION, retries, validate)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ async def test_the_reward_is_the_share_of_retries_that_pass(pay: Any, retries: A
 
 
 async def test_first_try_success_counts_as_accuracy_but_not_as_a_second_try(pay: Any) -> None:
-    paid = await pay(Episode("countdown", "Make 29", RIGHT, PASSED, validate=True))
+    paid = await pay(Episode(0, "countdown", "Make 29", RIGHT, PASSED, validate=True))
     info = paid["reward_extra_info"]
     assert (info["acc"], info["first_try"], info["second_try"], info["reflected"]) == (1.0, 1.0, 0.0, 0.0)
 
 
 async def test_keys_are_the_same_for_all_and_none_is_called_reward(pay: Any) -> None:
-    episodes = [reflected(RIGHT), reflected(), Episode("countdown", "Make 29", RIGHT, PASSED, validate=True)]
+    episodes = [reflected(RIGHT), reflected(), Episode(0, "countdown", "Make 29", RIGHT, PASSED, validate=True)]
     keys = [set((await pay(episode))["reward_extra_info"]) for episode in episodes]
     assert keys[0] == keys[1] == keys[2]
     assert "reward" not in keys[0], "verl would count it twice"

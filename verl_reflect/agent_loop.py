@@ -36,6 +36,7 @@ class Session:
 
     group: str
     """The same for all sessions that share a first attempt, and the key that keeps them on one server."""
+    index: int
     messages: list[dict[str, Any]]
     data_source: str
     ground_truth: Any
@@ -52,6 +53,7 @@ class Session:
         ids = row.get("first_attempt_ids")
         return cls(
             group=f"{row['uid']}-{row['session_id']}" if validate else row["uid"],
+            index=int(row.get("index", 0)),
             messages=[dict(message) for message in row["raw_prompt"]],
             data_source=row["data_source"],
             ground_truth=row["reward_model"]["ground_truth"],
@@ -98,7 +100,9 @@ class RetryAgentLoop(TurnTakingAgentLoop):
             trained, episode = await self.second_try(session, attempt, verdict)
             return [training_row(trained, episode, time.monotonic() - started)]
         if session.validate:
-            episode = Episode(session.data_source, session.task, attempt.utterance, verdict, validate=True)
+            episode = Episode(
+                session.index, session.data_source, session.task, attempt.utterance, verdict, validate=True
+            )
             return [training_row(attempt, episode, time.monotonic() - started)]
         return []
 
@@ -160,6 +164,7 @@ class ReflectRetryAgentLoop(RetryAgentLoop):
         )
         retries = await self._retries(session, reflection)
         return reflection, Episode(
+            index=session.index,
             data_source=session.data_source,
             task=session.task,
             attempt=attempt.utterance,
@@ -196,6 +201,7 @@ class BlindRetryAgentLoop(RetryAgentLoop):
             task_again, self.settings.max_retry_tokens, session.sampling_params, server=session.group
         )
         return retry, Episode(
+            index=session.index,
             data_source=session.data_source,
             task=session.task,
             attempt=attempt.utterance,

@@ -33,6 +33,8 @@ class Utterance:
 class Episode:
     """One session: a failed (or solved) first attempt and what was made of it."""
 
+    index: int
+    """`extra_info.index` of the data row; 0 if it has none."""
     data_source: str
     task: str
     """The task's last user message."""

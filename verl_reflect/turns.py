@@ -132,7 +132,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
     def stored_turn(self, conversation: Conversation, text: str, token_ids: list[int] | None, limit: int) -> Turn:
         """A turn that the model took earlier, from the data set. A chat marker in its text ends it, as any turn.
 
-        (`split_special_tokens` would keep the marker as text, but it changes the tokenizer under the threads that use it.)
+        (`split_special_tokens` would keep the marker as text, but it changes the tokenizer under threads that use it.)
         """
         if token_ids is None:
             token_ids = [*self.tokenizer.encode(text, add_special_tokens=False), self._end_of_turn_id]

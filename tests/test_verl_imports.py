@@ -1,0 +1,108 @@
+"""Everything we import from verl, named once. If verl moves, this fails first and says what moved.
+
+The test reads our source, so a new import has to be added here, where a reviewer sees what the plugin stands on.
+"""
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import verl_reflect
+
+ON_EVERY_PLATFORM = {
+    "verl.DataProto",
+    "verl.experimental.agent_loop.agent_loop.AgentLoopBase",
+    "verl.experimental.agent_loop.agent_loop.AgentLoopMetrics",
+    "verl.experimental.agent_loop.agent_loop.AgentLoopOutput",
+    "verl.experimental.reward_loop.reward_manager.base.RewardManagerBase",
+    "verl.experimental.reward_loop.reward_manager.register",
+    "verl.trainer.ppo.core_algos.compute_grpo_outcome_advantage",
+    "verl.trainer.ppo.core_algos.register_adv_est",
+    "verl.trainer.ppo.v1.agent_loop_tq.AgentLoopManagerTQ",
+    "verl.trainer.ppo.v1.replay_buffer.ReplayBuffer",
+    "verl.utils.tensordict_utils",
+    "verl.utils.tokenizer.continuous_token_wiring.create_continuous_token_builder",
+}
+ON_CPU_ONLY = {
+    "verl.plugin.platform.PlatformBase",
+    "verl.plugin.platform.PlatformRegistry",
+    "verl.plugin.platform.set_platform",
+}
+
+# What we override or call on those classes: (class, method, parameters it must have).
+METHODS = [
+    ("verl.experimental.agent_loop.agent_loop.AgentLoopBase", "run", ["sampling_params", "kwargs"]),
+    (
+        "verl.experimental.agent_loop.agent_loop.AgentLoopBase",
+        "ct_merge_context_msg",
+        ["previous_messages", "updated_messages", "runtime_token_ids", "response_mask"],
+    ),
+    ("verl.experimental.reward_loop.reward_manager.base.RewardManagerBase", "run_single", ["data"]),
+    ("verl.trainer.ppo.v1.agent_loop_tq.AgentLoopManagerTQ", "generate_sequences", ["prompts"]),
+    ("verl.trainer.ppo.v1.replay_buffer.ReplayBuffer", "sample", ["global_steps", "partition_id", "batch_size"]),
+    (
+        "verl.trainer.ppo.v1.replay_buffer.ReplayBuffer",
+        "_terminal_eviction_reasons",
+        ["global_steps", "partition_id"],
+    ),
+    (
+        "verl.trainer.ppo.v1.replay_buffer.ReplayBuffer",
+        "__init__",
+        ["poll_interval", "filter_groups_metric", "train_batch_size", "gen_batch_size", "sync_refill_failed_groups"],
+    ),
+    ("verl.workers.rollout.llm_server.LLMServerClient", "generate", ["request_id", "prompt_ids", "sampling_params"]),
+    (
+        "verl.utils.tokenizer.continuous_token.ContinuousTokenBuilder",
+        "merge_assistant_tokens",
+        ["runtime_token_ids", "assistant_token_ids"],
+    ),
+]
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """What a source file imports from verl, by full name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "verl":
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("verl."))
+
+
+def resolve(name: str) -> object:
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except AttributeError:
+        return importlib.import_module(name)
+
+
+def test_the_lists_are_complete() -> None:
+    package = Path(verl_reflect.__file__).parent
+    cpu_files = set((package / "cpu").rglob("*.py"))
+    on_cpu = {name for path in cpu_files for name in imports_of(path)}
+    elsewhere = {name for path in set(package.rglob("*.py")) - cpu_files for name in imports_of(path)}
+    assert elsewhere == ON_EVERY_PLATFORM
+    assert on_cpu == ON_CPU_ONLY
+
+
+@pytest.mark.parametrize("name", sorted(ON_EVERY_PLATFORM | ON_CPU_ONLY))
+def test_it_is_still_there(name: str) -> None:
+    resolve(name)
+
+
+@pytest.mark.parametrize(("owner", "method", "parameters"), METHODS, ids=lambda value: str(value).rpartition(".")[2])
+def test_it_still_takes(owner: str, method: str, parameters: list[str]) -> None:
+    found = inspect.signature(getattr(resolve(owner), method)).parameters
+    assert set(parameters) <= set(found)
+
+
+def test_v1_trainer_still_hands_a_custom_sampler_what_it_needs() -> None:
+    from verl.trainer.ppo.v1.trainer_base import PPOTrainer
+
+    source = inspect.getsource(PPOTrainer._build_replay_buffer)
+    for argument in ("trainer_mode", "trainer_config", "max_off_policy_threshold", "sampler_kwargs", "refill_fn"):
+        assert f"{argument}=" in source
