@@ -1,0 +1,38 @@
+# `make demo` and `make test` need nothing but Linux and Python 3.10, 3.11 or 3.12: they make .venv when it is missing.
+# Another Python than the first that fits: make PYTHON=/path/to/python.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint results bench lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+.venv/.complete: requirements/cpu.lock requirements/torch.lock pyproject.toml scripts/make_env.sh
+	@scripts/make_env.sh $(PYTHON)
+
+demo: .venv/.complete ## train a toy model with verl on this machine's CPU and show what it learned
+	.venv/bin/verl-reflect demo --out runs/demo
+
+test: .venv/.complete ## all tests: the quick ones, then those that run verl's trainer
+	.venv/bin/python -m pytest -m "not e2e"
+	.venv/bin/python -m pytest -m e2e
+
+lint: .venv/.complete ## style, format and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+results: .venv/.complete ## redraw tables and figures from the recorded runs
+	.venv/bin/verl-reflect results
+
+bench: .venv/.complete ## every benchmark
+	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; .venv/bin/python "$$script"; done
+
+lock: ## pin the dependencies anew, keeping versions that still fit (needs uv; with UPGRADE=--upgrade the newest)
+	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate $(UPGRADE) \
+	    --custom-compile-command "make lock (docs/install.md)" \
+	    --excludes requirements/cpu.excludes pyproject.toml requirements/cpu.in --output-file requirements/cpu.lock
+
+clean: ## remove what builds and tests left; .venv and runs stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -path ./.venv -prune -o -name __pycache__ -exec rm -rf {} +
