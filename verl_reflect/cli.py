@@ -1,5 +1,7 @@
 """The command `verl-reflect`."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +33,45 @@ def doctor(
     raise typer.Exit(code=1 if unfit else 0)
 
 
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for data, log, transcripts and picture.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 1,
+) -> None:
+    """Train the tiny model's reflections on this machine's CPU and show first and second tries, before and after."""
+    from verl_reflect.toy.demo import demo as run_demo
+    from verl_reflect.toy.training import TrainingError
+
+    _end_like_an_interrupt()
+    try:
+        run_demo(out, seed, Console())
+    except TrainingError as error:
+        raise SystemExit(str(error)) from error
+
+
+@app.command()
+def results(
+    out: Annotated[Path, typer.Option(help="Folder for the trainings; finished ones are not repeated.")] = Path(
+        "runs/results"
+    ),
+    seeds: Annotated[list[int] | None, typer.Option(help="Seeds; repeat the option for several.")] = None,
+) -> None:
+    """Regenerate the README's table and picture: several seeds, and the control with shuffled rewards."""
+    from verl_reflect.toy.results import results as run_results
+    from verl_reflect.toy.training import TrainingError
+
+    _end_like_an_interrupt()
+    try:
+        run_results(out, seeds or [1, 2], Path("docs"), Path("README.md"), Console())
+    except TrainingError as error:
+        raise SystemExit(str(error)) from error
+
+
+def _end_like_an_interrupt() -> None:
+    """Let SIGTERM unwind the stack as Ctrl-C does, so that the trainer we started ends with us."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 @data.command()
 def countdown(
     out: Annotated[Path, typer.Option(help="Folder for train, validation and test.parquet and their cards.")],
@@ -56,5 +97,19 @@ def countdown(
             paths = make_countdown(out, **sizes, seed=seed, ranges=ranges, source=source)
         except (ValueError, OSError) as error:
             raise typer.BadParameter(str(error)) from error
+    for path in paths:
+        print(path)
+
+
+@data.command()
+def countdown_toy(
+    out: Annotated[Path, typer.Option(help="Folder for train and validation.parquet and their cards.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
+) -> None:
+    """The tiny model's own failures at a small Countdown, for `+task=countdown_toy`."""
+    from verl_reflect.toy.data import CHECKPOINT, make_data
+
+    with Console(stderr=True).status("The tiny model attempts tasks ..."):
+        paths = make_data(out, CHECKPOINT, seed=seed)
     for path in paths:
         print(path)

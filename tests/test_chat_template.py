@@ -1,0 +1,68 @@
+"""Templates of different families: where a turn ends, what a marker is, and that a rollout only ever appends."""
+
+from typing import Any
+
+import pytest
+from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
+
+from verl_reflect.chat_template import end_of_turn_id, special_ids
+from verl_reflect.toy.tokenizer import build_tokenizer
+
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+# As Qwen3's: what an earlier assistant turn thought is dropped when the conversation is rendered again.
+THINKING = (
+    "{% for m in messages %}"
+    "{% set content = m.content.split('</think>')[-1] if m.role == 'assistant' else m.content %}"
+    "{{ '<|im_start|>' + m.role + '\\n' + content + '<|im_end|>\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+PLAIN = "{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}{% endfor %}"
+
+
+def tokenizer_with(template: str | None) -> Any:
+    tokenizer = build_tokenizer()
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+@pytest.mark.parametrize("template", [CHATML, THINKING])
+def test_the_end_of_a_turn_is_read_off_the_template(template: str) -> None:
+    tokenizer = tokenizer_with(template)
+    assert end_of_turn_id(tokenizer) == tokenizer.convert_tokens_to_ids("<|im_end|>")
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [(None, "has no chat template"), (PLAIN, "does not end an assistant's turn with a special token")],
+)
+def test_a_template_that_cannot_work_is_one_sentence(template: str | None, sentence: str) -> None:
+    with pytest.raises(ValueError) as error:
+        end_of_turn_id(tokenizer_with(template))
+    assert sentence in str(error.value)
+
+
+def test_special_tokens_that_no_map_names_are_markers_too() -> None:
+    tokenizer = build_tokenizer()
+    header = tokenizer.add_tokens(["<|start_header_id|>"], special_tokens=True)
+    assert header == 1
+    assert tokenizer.convert_tokens_to_ids("<|start_header_id|>") in special_ids(tokenizer)
+    assert tokenizer.convert_tokens_to_ids("<|start_header_id|>") not in tokenizer.all_special_ids
+
+
+def test_thinking_stays_in_the_context_though_the_template_drops_it() -> None:
+    tokenizer = tokenizer_with(THINKING)
+    builder = create_continuous_token_builder(tokenizer, hf_model_type="qwen2")
+    task = [{"role": "user", "content": "Make 24 from 3 5 8 ."}]
+    thought = "<think> 3 * 8 </think> <answer> 3 * 8 </answer>"
+    opened = builder.build_initial_tokens(task)
+    answered = builder.merge_assistant_tokens(opened, [*tokenizer.encode(thought), end_of_turn_id(tokenizer)]).token_ids
+    said = [*task, {"role": "assistant", "content": thought}]
+    asked = builder.merge_context_tokens(said, [*said, {"role": "user", "content": "Reflect ."}], answered).token_ids
+    assert asked[: len(answered)] == answered, "only appended"
+    assert thought in tokenizer.decode(asked)
+    again = [*said, {"role": "user", "content": "Reflect ."}]
+    assert "<think>" not in tokenizer.apply_chat_template(again, tokenize=False), "rendered anew it would be gone"

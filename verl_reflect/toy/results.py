@@ -1,0 +1,122 @@
+"""`make results`: trains the tiny model over several seeds, with the control, and writes the README's table and
+picture.
+
+For each seed two trainings that differ in one override: rewards where they were earned, and rewards shuffled within
+each group. Both start from the same checkpoint and are judged on the same held-out items.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from verl_reflect.accuracy import Estimate, gain
+from verl_reflect.toy.curves import draw_curves
+from verl_reflect.toy.data import CHECKPOINT, make_data
+from verl_reflect.toy.demo import STEPS, VALIDATE_EVERY, follow
+from verl_reflect.toy.measures import BLIND, FIRST_TRY, REFLECT, Measure
+from verl_reflect.toy.training import ToyTraining
+
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+ESTIMATORS = {"trained": "grpo", "shuffled": "grpo_shuffled"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The trainings of one seed: the method and its control."""
+
+    seed: int
+    trained: ToyTraining
+    shuffled: ToyTraining
+
+    def cells(self, measure: Measure) -> list[str]:
+        """Before, after training, gain, after training on shuffled rewards: in percent."""
+        before, after = self.trained.validation(0), self.trained.validation(STEPS)
+        control = self.shuffled.validation(STEPS)
+        return [
+            measure.rate(before).percent(),
+            measure.rate(after).percent(),
+            measure.gain(before, after).percent("+"),
+            measure.rate(control).percent(),
+        ]
+
+    def over_blind(self) -> Estimate:
+        """Second try after reflecting minus the same trained model's blind retry, on the same failures."""
+        after = self.trained.validation(STEPS)
+        return gain(BLIND.successes(after), REFLECT.successes(after))
+
+    def over_shuffled(self) -> Estimate:
+        """Second try after training minus after training on shuffled rewards, on the same failures."""
+        control = self.shuffled.validation(STEPS)
+        return REFLECT.gain(control, self.trained.validation(STEPS))
+
+
+def results(out: Path, seeds: Sequence[int], docs: Path, readme: Path, console: Console) -> None:
+    """Run all trainings that are not there yet, and write table and picture. Raises TrainingError if one fails."""
+    make_data(out / "data", CHECKPOINT, seed=0)
+    pairs = []
+    for seed in seeds:
+        trainings = {name: _training(out, name, estimator, seed) for name, estimator in ESTIMATORS.items()}
+        for name, training in trainings.items():
+            if not training.finished:
+                console.print(f"seed {seed}, {name}; log: {training.log}")
+                follow(training, console)
+        pairs.append(Pair(seed, **trainings))
+    draw_curves([pair.trained for pair in pairs], docs / "curves.png")
+    (docs / "results.json").write_text(json.dumps(_numbers(pairs), indent=2) + "\n", encoding="utf-8")
+    _write_between_marks(readme, _section(pairs))
+    console.print(f"Written: {readme}, {docs / 'results.json'}, {docs / 'curves.png'}")
+
+
+def _training(out: Path, name: str, estimator: str, seed: int) -> ToyTraining:
+    return ToyTraining(out / f"{name}-{seed}", out / "data", CHECKPOINT, seed, STEPS, VALIDATE_EVERY, estimator)
+
+
+def _section(pairs: Sequence[Pair]) -> str:
+    lines = [
+        f"Held-out items, temperature 1, %, with 95 % intervals. {STEPS} steps of 32 failures × 8 reflections; only "
+        "reflections are trained.",
+        "",
+        "| | seed | before | after | Δ | rewards shuffled |",
+        "|---|---|---|---|---|---|",
+    ]
+    for measure in (FIRST_TRY, REFLECT, BLIND):
+        for pair in pairs:
+            bold = "**" if measure is REFLECT else ""
+            cells = " | ".join(f"{bold}{cell}{bold}" for cell in pair.cells(measure))
+            lines.append(f"| {measure.name} | {pair.seed} | {cells} |")
+    lines += ["", "The second try after reflecting, compared on the same failures:", ""]
+    for pair in pairs:
+        lines.append(
+            f"- seed {pair.seed}: {pair.over_blind().percent('+')} points over the same model's retry without "
+            f"reflecting, {pair.over_shuffled().percent('+')} over the training with shuffled rewards."
+        )
+    lines += [
+        "",
+        "![Success on held-out items over training steps](docs/curves.png)",
+        "",
+        "Regenerate: `make results`.",
+    ]
+    return "\n".join(lines)
+
+
+def _numbers(pairs: Sequence[Pair]) -> list[dict[str, object]]:
+    header = ("before", "after", "gain", "rewards_shuffled")
+    return [
+        {
+            "seed": pair.seed,
+            **{m.name: dict(zip(header, pair.cells(m), strict=True)) for m in (FIRST_TRY, REFLECT, BLIND)},
+            "over_blind": pair.over_blind().percent("+"),
+            "over_shuffled": pair.over_shuffled().percent("+"),
+        }
+        for pair in pairs
+    ]
+
+
+def _write_between_marks(readme: Path, section: str) -> None:
+    """Replace what stands between the two marks. Raises ValueError if they are not there."""
+    text = readme.read_text(encoding="utf-8")
+    start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    readme.write_text(f"{text[:start]}\n{section}\n{text[end:]}", encoding="utf-8")
