@@ -22,7 +22,7 @@ lint: .venv/.complete ## style, format and types
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-results: .venv/.complete ## redraw tables and figures from the recorded runs
+results: .venv/.complete ## train over two seeds with the control; writes the table and picture of the README
 	.venv/bin/verl-reflect results
 
 bench: .venv/.complete ## every benchmark

@@ -1,6 +1,7 @@
 import random
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
 from verl_reflect.reward import compute_score
 from verl_reflect.toy.conversations import IGNORED, Mixture, conversation, encode, follow, short_answer
@@ -31,11 +32,11 @@ def passes(text: str, problem: Problem) -> bool:
 
 
 @pytest.mark.parametrize("plan", [Expression(8, "*", 3, "+", 5), Expression(8, "-", 3, "-", 5)])
-def test_a_strong_hint_allows_its_plan_and_nothing_else(plan):
+def test_a_strong_hint_allows_its_plan_and_nothing_else(plan: Expression) -> None:
     assert [answer for answer in expressions((3, 5, 8)) if strong(plan).allows(answer)] == [plan]
 
 
-def test_hints_say_what_they_allow():
+def test_hints_say_what_they_allow() -> None:
     plan = Expression(8, "*", 3, "-", 5)
     assert strong(plan).sentence == "First I will compute 8 times 3 and then subtract 5 ."
     assert last_step(plan).sentence == "At the end I should subtract 5 ."
@@ -44,7 +45,7 @@ def test_hints_say_what_they_allow():
     )
 
 
-def test_the_direction_is_true_and_admits_every_solution():
+def test_the_direction_is_true_and_admits_every_solution() -> None:
     for problem in problems(100):
         attempt = random.Random(0).choice(mistakes(problem))
         hint = direction(attempt, problem.target)
@@ -53,7 +54,7 @@ def test_the_direction_is_true_and_admits_every_solution():
         assert not hint.allows(attempt)
 
 
-def test_a_retry_follows_any_reflection():
+def test_a_retry_follows_any_reflection() -> None:
     rng = random.Random(0)
     for problem in problems(200):
         plan, attempt = rng.choice(expressions(problem.numbers)), rng.choice(mistakes(problem))
@@ -61,7 +62,7 @@ def test_a_retry_follows_any_reflection():
             assert reflection.allows(follow(reflection, problem, rng.random(), rng))
 
 
-def test_attempts_fail_and_right_conversations_end_well():
+def test_attempts_fail_and_right_conversations_end_well() -> None:
     rng = random.Random(0)
     for problem in problems(200):
         turns = conversation(problem, RIGHT, rng)
@@ -70,7 +71,7 @@ def test_attempts_fail_and_right_conversations_end_well():
         assert [turn.user for turn in turns[1:-1]] in ([], [REFLECTION_REQUEST])
 
 
-def test_misled_retries_fail():
+def test_misled_retries_fail() -> None:
     rng = random.Random(0)
     for problem in problems(200):
         assert not passes(short_answer(problem, WRONG, rng)[0].assistant, problem)
@@ -79,7 +80,7 @@ def test_misled_retries_fail():
             assert not passes(turns[-1].assistant, problem)
 
 
-def test_only_what_the_model_should_learn_to_say_is_labelled(tokenizer):
+def test_only_what_the_model_should_learn_to_say_is_labelled(tokenizer: PreTrainedTokenizerFast) -> None:
     rng = random.Random(0)
     for problem in problems(20):
         turns = conversation(problem, RIGHT, rng)
@@ -89,7 +90,7 @@ def test_only_what_the_model_should_learn_to_say_is_labelled(tokenizer):
         assert learned == "".join(f"{turn.assistant}<|im_end|>" for turn in turns[1:])
 
 
-def test_examples_cover_the_vocabulary_of_all_reflections():
+def test_examples_cover_the_vocabulary_of_all_reflections() -> None:
     words = {word for sentence in every_sentence() for word in sentence.split()}
     rng = random.Random(0)
     for problem in problems(300):

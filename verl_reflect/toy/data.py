@@ -35,7 +35,7 @@ class Attempt:
         return compute_score("countdown", self.text, _ground_truth(self.problem))["score"] == 1.0
 
 
-def make_data(out: Path, checkpoint: Path, *, train: int = 3000, held_out: int = 500, seed: int) -> list[Path]:
+def make_data(out: Path, checkpoint: Path, *, train: int = 3000, held_out: int = 400, seed: int) -> list[Path]:
     """Write `train.parquet` and `validation.parquet` with their cards, and return their paths.
 
     `train` is the number of training failures, `held_out` the number of rows of each of the three held-out kinds.

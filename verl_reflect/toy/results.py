@@ -56,22 +56,19 @@ class Pair:
 def results(out: Path, seeds: Sequence[int], docs: Path, readme: Path, console: Console) -> None:
     """Run all trainings that are not there yet, and write table and picture. Raises TrainingError if one fails."""
     make_data(out / "data", CHECKPOINT, seed=0)
-    pairs = []
-    for seed in seeds:
-        trainings = {name: _training(out, name, estimator, seed) for name, estimator in ESTIMATORS.items()}
-        for name, training in trainings.items():
-            if not training.finished:
-                console.print(f"seed {seed}, {name}; log: {training.log}")
-                follow(training, console)
-        pairs.append(Pair(seed, **trainings))
+    pairs = [Pair(seed, *(_training(out, name, seed) for name in ESTIMATORS)) for seed in seeds]
+    for training in [*(pair.trained for pair in pairs), *(pair.shuffled for pair in pairs)]:
+        if not training.finished:
+            console.print(f"seed {training.seed}, {training.estimator}; log: {training.log}")
+            follow(training, console)
     draw_curves([pair.trained for pair in pairs], docs / "curves.png")
     (docs / "results.json").write_text(json.dumps(_numbers(pairs), indent=2) + "\n", encoding="utf-8")
     _write_between_marks(readme, _section(pairs))
     console.print(f"Written: {readme}, {docs / 'results.json'}, {docs / 'curves.png'}")
 
 
-def _training(out: Path, name: str, estimator: str, seed: int) -> ToyTraining:
-    return ToyTraining(out / f"{name}-{seed}", out / "data", CHECKPOINT, seed, STEPS, VALIDATE_EVERY, estimator)
+def _training(out: Path, name: str, seed: int) -> ToyTraining:
+    return ToyTraining(out / f"{name}-{seed}", out / "data", CHECKPOINT, seed, STEPS, VALIDATE_EVERY, ESTIMATORS[name])
 
 
 def _section(pairs: Sequence[Pair]) -> str:

@@ -45,8 +45,8 @@ def with_full_vocabulary(small: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizer
         name: weight for name, weight in small.state_dict().items() if name.startswith(("model.layers", "model.norm"))
     }
     full.load_state_dict(inner, strict=False)
-    rows = small.model.embed_tokens.weight.data
+    rows, spoken = small.model.embed_tokens.weight.data, spoken_ids(tokenizer)
     table = rows[-1].repeat(len(tokenizer), 1)
-    table[torch.tensor(spoken_ids(tokenizer))] = rows[:-1]
+    table[torch.tensor(spoken)] = rows[: len(spoken)]
     full.model.embed_tokens.weight.data.copy_(table)  # the output layer shares it
     return full

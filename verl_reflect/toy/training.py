@@ -69,6 +69,7 @@ class ToyTraining:
             f"trainer.total_training_steps={self.steps}",
             "trainer.total_epochs=1000000",
             f"trainer.test_freq={self.validate_every}",
+            "actor_rollout_ref.rollout.agent.num_workers=2",  # a model this small waits for Python, not for vLLM
             "trainer.logger=[console,file]",
             "trainer.resume_mode=disable",
             f"trainer.validation_data_dir={(self.folder / 'validation').resolve()}",

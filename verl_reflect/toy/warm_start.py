@@ -1,9 +1,10 @@
 """Make the tiny model's starting checkpoint: `python -m verl_reflect.toy.warm_start --out DIR [--seed 0]`.
 
-Two phases of plain next-token training. The first teaches the skill: right answers, mostly right hints, and retries
-that do what the reflection says. The second makes the model sloppy: most of its free answers and half of its hints are
-wrong, while retries still follow. What is left is a model that knows more than it says, which is what reinforcement
-learning needs: room to improve, and a few rewarded reflections from the start.
+Three phases of plain next-token training. The first teaches to follow: its hints are misleading, so that a retry can
+only be predicted from the reflection before it. The second teaches the skill: right answers, and mostly right hints.
+The third makes the model sloppy: most of its free answers and half of its hints are wrong, while retries still follow.
+What is left is a model that knows more than it says, which is what reinforcement learning needs: room to improve, and a
+few rewarded reflections from the start.
 """
 
 import argparse
@@ -43,7 +44,8 @@ class Phase:
 
 
 PHASES = (
-    Phase("skill", 1500, 3e-3, Mixture(short=0.5, blind=0.12, answers_right=1.0, hints_right=0.9)),
+    Phase("follow", 250, 3e-3, Mixture(short=0.0, blind=0.12, answers_right=1.0, hints_right=0.0)),
+    Phase("skill", 1500, 3e-3, Mixture(short=0.5, blind=0.12, answers_right=1.0, hints_right=0.8)),
     Phase("sloppy", 150, 1e-3, Mixture(short=0.3, blind=0.12, answers_right=0.4, hints_right=0.5)),
 )
 
