@@ -31,6 +31,7 @@ ON_CPU_ONLY = {
     "verl.plugin.platform.PlatformBase",
     "verl.plugin.platform.PlatformRegistry",
     "verl.plugin.platform.set_platform",
+    "verl.trainer.ppo.utils.need_critic",
 }
 
 # What we override or call on those classes: (class, method, parameters it must have).

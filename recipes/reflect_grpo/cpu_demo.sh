@@ -10,4 +10,4 @@ exec python -m verl.trainer.main_ppo +recipe=reflect_grpo +task=countdown_toy +h
     actor_rollout_ref.model.path="$model" \
     data.train_files="$data/train.parquet" \
     data.val_files="$data/validation.parquet" \
-    trainer.total_training_steps=50 trainer.total_epochs=1000000 trainer.test_freq=25 trainer.logger=[console] "$@"
+    trainer.total_training_steps=40 trainer.total_epochs=1000000 trainer.test_freq=20 trainer.logger=[console] "$@"
