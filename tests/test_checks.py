@@ -111,7 +111,7 @@ def test_live_training_needs_no_stored_attempts(good_config: DictConfig, tmp_pat
     rows = [{k: v for k, v in data_row().items() if k != "first_attempt"}]
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "data.parquet")
     good_config.reflect.first_attempt = "live"
-    CHECKS["data"](Run(good_config))
+    assert CHECKS["data"](Run(good_config)) == "data.parquet (1 rows), data.parquet (1 rows)"
 
 
 def test_a_model_without_a_chat_template(good_config: DictConfig, tmp_path: Path, model_folder: Path) -> None:

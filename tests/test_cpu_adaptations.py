@@ -94,6 +94,9 @@ def test_verls_backend_string_starts_a_process_group(monkeypatch: pytest.MonkeyP
     torch.distributed.init_process_group(
         backend="cpu:gloo,cpu:gloo", rank=0, world_size=1, init_method=f"file://{tmp_path}/store"
     )
+    total = torch.tensor([3.0])
+    torch.distributed.all_reduce(total)
+    assert total.item() == 3.0, "one rank, so the sum is its own"
     torch.distributed.destroy_process_group()
 
 

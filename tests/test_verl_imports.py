@@ -92,7 +92,7 @@ def test_the_lists_are_complete() -> None:
 
 @pytest.mark.parametrize("name", sorted(ON_EVERY_PLATFORM | ON_CPU_ONLY))
 def test_it_is_still_there(name: str) -> None:
-    resolve(name)
+    assert resolve(name) is not None
 
 
 @pytest.mark.parametrize(("owner", "method", "parameters"), METHODS, ids=lambda value: str(value).rpartition(".")[2])
