@@ -55,7 +55,7 @@ def test_a_good_configuration_passes_every_check(good_config: DictConfig) -> Non
 @pytest.mark.parametrize(
     ("assignments", "sentence"),
     [
-        (["reflect.reflection_prompt=???"], "choose a task (+task=countdown)"),
+        (["reflect.tasks=[no_such_module:Task]", "reflect.reflection_prompt=null"], "cannot be imported"),
         (["trainer.v1.trainer_mode=colocate_async"], "Only verl's synchronous V1 trainer is supported"),
         (["trainer.use_v1=false"], "Only verl's synchronous V1 trainer is supported"),
         (["reward.reward_manager.name=naive"], "must be ReflectRewardManager; remove the override"),
@@ -92,7 +92,7 @@ def test_a_bad_configuration_stops_the_run(
         ),
         ([{k: v for k, v in data_row().items() if k != "reward_model"}], "has no column reward_model; add it"),
         ([data_row(), data_row(reward_model={"style": "rule", "ground_truth": None})], "row 1 of"),
-        ([data_row(data_source="chess")], "no verifier for data_source 'chess'"),
+        ([data_row(data_source="chess")], "no task for data_source 'chess'"),
         ([data_row(first_attempt="<answer> 3 * 8 + 5 </answer>")], "has a first_attempt that passes"),
         ([], "has no rows"),
     ],

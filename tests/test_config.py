@@ -22,7 +22,7 @@ from verl_reflect.config import FirstAttempt, ReflectConfig
 def test_the_recipe_composes_with(overrides: list[str], scheduler: tuple[str, str]) -> None:
     config = compose_config(*overrides, "+task=countdown")
     OmegaConf.resolve(config)
-    assert ReflectConfig.from_config(config).reflection_prompt.startswith("You tried solving the problem")
+    assert ReflectConfig.from_config(config).reflection_prompt is None
     assert config.actor_rollout_ref.actor.optim[scheduler[0]] == scheduler[1]
     assert config.actor_rollout_ref.actor.optim.lr == 5e-7
     assert config.actor_rollout_ref.rollout.agent.agent_loop_config_path.endswith("conf/agent_loops.yaml")
@@ -62,7 +62,7 @@ def test_the_recipe_states_the_defaults_of_the_dataclass() -> None:
     section = compose_config("+recipe=reflect_grpo").reflect
     assert set(section) == {field.name for field in fields(ReflectConfig)}
     defaults = OmegaConf.structured(ReflectConfig)
-    for name in set(section) - {"reflection_prompt", "first_attempt"}:
+    for name in set(section) - {"first_attempt"}:
         assert section[name] == defaults[name], name
     assert FirstAttempt[section.first_attempt] is defaults.first_attempt
 
@@ -72,7 +72,7 @@ def test_the_recipe_states_the_defaults_of_the_dataclass() -> None:
     [
         (
             "+reflect.max_reflection_token=5",
-            "reflect.max_reflection_token is not a setting; the settings are first_att",
+            "reflect.max_reflection_token is not a setting; the settings are tasks, first_att",
         ),
         ("reflect.first_attempt=offline", "cannot be read: Invalid value 'offline'"),
         ("reflect.retries_per_reflection=0", "reflect.retries_per_reflection is 0; it must be at least 1."),

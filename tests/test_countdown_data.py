@@ -52,8 +52,9 @@ def test_a_row_has_verls_schema(tmp_path: Path) -> None:
                 " can use basic arithmetic operations (+, -, *, /) and each number can only be used once.",
             },
         ],
-        "ability": "math",
+        "ability": "countdown",
         "reward_model": {"style": "rule", "ground_truth": truth},
+        "tools": None,
         "extra_info": {"split": "train", "index": 5, "gold": row["extra_info"]["gold"]},
     }
 
@@ -61,7 +62,7 @@ def test_a_row_has_verls_schema(tmp_path: Path) -> None:
 def test_the_reward_function_accepts_the_gold_of_every_row(tmp_path: Path) -> None:
     for path in make(tmp_path):
         for row in pq.read_table(path).to_pylist():
-            response = rf"\boxed{{{row['extra_info']['gold']}}}"
+            response = row["extra_info"]["gold"]
             assert compute_score(row["data_source"], response, row["reward_model"]["ground_truth"])["score"] == 1.0
 
 

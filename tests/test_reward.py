@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from verl_reflect.reward import compute_score, task_for
+from verl_reflect.reward import compute_score
 from verl_reflect.tasks.countdown import Countdown
+from verl_reflect.tasks.registry import task_for
 
 TRUTH = {"target": 56, "numbers": [3, 5, 7]}
 
@@ -32,8 +33,8 @@ def test_scores_a_response_as_verl_asks(response: str, expected: dict[str, objec
 
 
 def test_an_unknown_data_source_is_refused_with_what_to_do() -> None:
-    with pytest.raises(ValueError, match=r"'gsm8k', only for countdown: set reward\.custom_reward_function\.path"):
-        compute_score("gsm8k", "", {})
+    with pytest.raises(ValueError, match=r"no task for data_source 'poems', only for .*countdown.*: name your own in"):
+        compute_score("poems", "", {})
 
 
 def test_a_malformed_ground_truth_is_not_the_models_failure() -> None:

@@ -15,6 +15,7 @@ Decided here, because the paper leaves it open:
 """
 
 import asyncio
+import json
 import time
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from verl_reflect.config import FirstAttempt
 from verl_reflect.episode import Episode
 from verl_reflect.judge import Judge, Judgement
 from verl_reflect.row import training_row
+from verl_reflect.tasks.registry import task_for
 from verl_reflect.turns import Conversation, Turn, TurnTakingAgentLoop
 
 
@@ -38,6 +40,7 @@ class Session:
     """The same for all sessions that share a first attempt, and the key that keeps them on one server."""
     index: int
     messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]] | None
     data_source: str
     ground_truth: Any
     extra_info: Any
@@ -55,6 +58,7 @@ class Session:
             group=f"{row['uid']}-{row['session_id']}" if validate else row["uid"],
             index=int(row.get("index", 0)),
             messages=[dict(message) for message in row["raw_prompt"]],
+            tools=json.loads(row["tools"]) if row.get("tools") else None,
             data_source=row["data_source"],
             ground_truth=row["reward_model"]["ground_truth"],
             extra_info=row.get("extra_info"),
@@ -118,7 +122,7 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         return attempt
 
     async def _first_attempt(self, session: Session) -> tuple[Turn, Judgement]:
-        task = await self.open(session.messages)
+        task = await self.open(session.messages, session.tools)
         attempt = self._stored_attempt(task, session)
         if attempt is None:
             attempt = await self.model_answers(
@@ -158,7 +162,10 @@ class ReflectRetryAgentLoop(RetryAgentLoop):
 
     async def second_try(self, session: Session, attempt: Turn, verdict: Judgement) -> tuple[Turn, Episode]:
         """Reflect, then retry `reflect.retries_per_reflection` times."""
-        request = await self.user_says(attempt, self.settings.reflection_prompt)
+        wording = (
+            self.settings.reflection_prompt or task_for(session.data_source, self.settings.tasks).reflection_prompt
+        )
+        request = await self.user_says(attempt, wording)
         reflection = await self.model_answers(
             request, self.settings.max_reflection_tokens, session.sampling_params, server=session.group
         )

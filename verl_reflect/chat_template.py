@@ -1,12 +1,31 @@
 """What the loop must know of a chat template: which tokens are markers, and which one ends an assistant's turn."""
 
+import json
+import re
+from collections.abc import Sequence
 from typing import Any
+
+TOOL_CALL_MARKERS = frozenset({"<|python_tag|>", "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]"})
+"""Special tokens of Llama 3 and Mistral that stand before a call: part of what the model says, not the end of it."""
 
 
 def special_ids(tokenizer: Any) -> frozenset[int]:
-    """Ids of all special tokens. `all_special_ids` alone would miss Llama 3's header markers."""
-    added = {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
-    return frozenset(added | set(tokenizer.all_special_ids))
+    """Ids of all special tokens but TOOL_CALL_MARKERS. `all_special_ids` alone would miss Llama 3's header markers."""
+    added = tokenizer.added_tokens_decoder
+    ids = {index for index, token in added.items() if token.special} | set(tokenizer.all_special_ids)
+    return frozenset(index for index in ids if index not in added or added[index].content not in TOOL_CALL_MARKERS)
+
+
+def offer_tools(
+    tokenizer: Any, messages: Sequence[dict[str, Any]], tools: list[dict[str, Any]] | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
+    """(messages, tools) for the chat template: where it has no place for tools, the system message lists them."""
+    if not tools or re.search(r"\btools\b", tokenizer.chat_template or ""):
+        return list(messages), tools
+    listing = "You may call these functions:\n" + "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
+    if messages[0]["role"] == "system":
+        return [{**messages[0], "content": f"{messages[0]['content']}\n\n{listing}"}, *messages[1:]], None
+    return [{"role": "system", "content": listing}, *messages], None
 
 
 def end_of_turn_id(tokenizer: Any, template_kwargs: dict[str, Any] | None = None) -> int:

@@ -11,13 +11,14 @@ from importlib.metadata import version
 from typing import Any
 
 import pyarrow.parquet as parquet
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
 from packaging.specifiers import SpecifierSet
 from transformers import AutoConfig, AutoTokenizer
 
 from verl_reflect.chat_template import end_of_turn_id
 from verl_reflect.config import FirstAttempt, ReflectConfig
 from verl_reflect.judge import RewardFunction
+from verl_reflect.tasks.registry import task_for, wordings
 
 TESTED_VERL = SpecifierSet("==0.9.1")
 GROUP_RELATIVE = ("grpo", "grpo_passk", "rloo", "opo", "gpg")
@@ -41,10 +42,18 @@ class Run:
         """The `reflect` section."""
         if "reflect" not in self.config:
             raise UnfitError("The configuration has no reflect section; add +recipe=reflect_grpo.")
-        if OmegaConf.is_missing(self.config.reflect, "reflection_prompt"):
-            raise UnfitError("reflect.reflection_prompt is not set; choose a task (+task=countdown) or set the prompt.")
         try:
             return ReflectConfig.from_config(self.config)
+        except ValueError as error:
+            raise UnfitError(str(error)) from error
+
+    @cached_property
+    def reflection_prompts(self) -> list[str]:
+        """Every request for a reflection that a row can meet."""
+        if self.settings.reflection_prompt is not None:
+            return [self.settings.reflection_prompt]
+        try:
+            return wordings(self.settings.tasks)
         except ValueError as error:
             raise UnfitError(str(error)) from error
 
@@ -153,8 +162,8 @@ def check_chat_template(run: Run) -> str:
 def check_budget(run: Run) -> str:
     """The longest possible conversation fits the server, the model and the trainer."""
     settings, data, actor = run.settings, run.config.data, run.config.actor_rollout_ref.actor
-    request = len(run.tokenizer.encode(settings.reflection_prompt, add_special_tokens=False)) + _template_overhead(run)
-    again = len(run.tokenizer.encode(settings.retry_prompt, add_special_tokens=False)) + _template_overhead(run)
+    request = max(_turn_tokens(run, wording) for wording in run.reflection_prompts)
+    again = _turn_tokens(run, settings.retry_prompt)
     row = data.max_prompt_length + settings.max_attempt_tokens + request + settings.max_reflection_tokens
     whole = row + data.max_prompt_length + again + settings.max_retry_tokens
     limits = {
@@ -177,10 +186,10 @@ def check_budget(run: Run) -> str:
     return f"at most {row} tokens a training row, {whole} a conversation"
 
 
-def _template_overhead(run: Run) -> int:
-    """Tokens the template spends on one user turn and on opening the model's."""
-    empty: list[dict[str, str]] = [{"role": "user", "content": ""}]
-    rendered = run.tokenizer.apply_chat_template(empty, tokenize=False, add_generation_prompt=True)
+def _turn_tokens(run: Run, content: str) -> int:
+    """Tokens of one user turn and of the opening of the model's."""
+    turn = [{"role": "user", "content": content}]
+    rendered = run.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
     return len(run.tokenizer.encode(rendered, add_special_tokens=False))
 
 
@@ -230,17 +239,32 @@ def _check_rows(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> No
         place = f"{key}: row {number} of {path}"
         if "ground_truth" not in (row["reward_model"] or {}):
             raise UnfitError(f"{place} has no reward_model.ground_truth; add it.")
-        if function != RewardFunction():
+        if not function.judges_by_task:
+            _check_wording(run, place, row["data_source"])
             continue  # a user's function is not run in the driver
         attempt = row.get("first_attempt")
         try:
-            result = function.load()(row["data_source"], attempt or "", row["reward_model"]["ground_truth"])
+            result = function.load()(
+                row["data_source"], attempt or "", row["reward_model"]["ground_truth"], **function.kwargs
+            )
         except ValueError as error:
             raise UnfitError(f"{place} cannot be judged: {error}") from error
         if attempt is not None and result["score"] >= run.settings.success_threshold:
             raise UnfitError(
                 f"{place} has a first_attempt that passes, so there is nothing to reflect on; remove the row."
             )
+
+
+def _check_wording(run: Run, place: str, data_source: str) -> None:
+    if run.settings.reflection_prompt is not None:
+        return
+    try:
+        task_for(data_source, run.settings.tasks)
+    except ValueError:
+        raise UnfitError(
+            f"{place} is of {data_source}, for which there is no task to ask for a reflection; "
+            "set reflect.reflection_prompt."
+        ) from None
 
 
 CHECKS: dict[str, Callable[[Run], str]] = {

@@ -4,7 +4,7 @@ Everything else (batch size, group size `actor_rollout_ref.rollout.n`, temperatu
 users expect it. Sources in brackets are sections of arXiv 2505.24726; "open" marks what the paper leaves unsaid.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 
 from omegaconf import DictConfig, OmegaConf
@@ -23,6 +23,9 @@ class FirstAttempt(Enum):
 @dataclass
 class ReflectConfig:
     """Settings of reflect, retry, reward. Lengths are in tokens, times in seconds."""
+
+    tasks: list[str] = field(default_factory=list)
+    """Your own tasks as `module:Class` (docs/tasks.md), looked up by `data_source` before the ones that come along."""
 
     first_attempt: FirstAttempt = FirstAttempt.dataset
     """`dataset` or `live`. In validation a row without a stored attempt is attempted live whatever this says."""
@@ -43,8 +46,9 @@ class ReflectConfig:
     success_threshold: float = 1.0
     """A response passes if its score is at least this."""
 
-    reflection_prompt: str = "???"
-    """What the model is told after a failure. One bit of feedback: that it failed, never why. The task sets it."""
+    reflection_prompt: str | None = None
+    """What the model is told after a failure. One bit of feedback: that it failed, never why. None: in the words of the
+    row's task."""
 
     retry_prompt: str = "{task}"
     """The user turn before the retry. `{task}` stands for the task's own last user message, repeated as it was."""
@@ -70,7 +74,7 @@ class ReflectConfig:
             section = OmegaConf.merge(OmegaConf.structured(cls), config.reflect)
             parsed = OmegaConf.to_object(section)
         except ConfigKeyError as error:
-            known = ", ".join(field.name for field in fields(cls))
+            known = ", ".join(setting.name for setting in fields(cls))
             raise ValueError(f"reflect.{error.full_key} is not a setting; the settings are {known}.") from error
         except OmegaConfBaseException as error:
             raise ValueError(f"The reflect section cannot be read: {str(error).splitlines()[0]}.") from error
@@ -89,9 +93,9 @@ class ReflectConfig:
                 raise ValueError(f"reflect.{name} is {getattr(self, name)}; it must be more than 0 seconds.")
         if self.max_replaced_groups < 0:
             raise ValueError(f"reflect.max_replaced_groups is {self.max_replaced_groups}; it cannot be negative.")
-        if not self.reflection_prompt.strip():
+        if self.reflection_prompt is not None and not self.reflection_prompt.strip():
             raise ValueError(
-                "reflect.reflection_prompt is empty; say that the attempt failed and ask for a reflection."
+                "reflect.reflection_prompt is empty; ask for a reflection, or set it to null for the task's own words."
             )
         if "{task}" not in self.retry_prompt:
             raise ValueError("reflect.retry_prompt does not contain {task}; the retry must see the task again.")

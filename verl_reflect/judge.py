@@ -68,13 +68,18 @@ class RewardFunction:
 
     @classmethod
     def from_config(cls, config: DictConfig) -> "RewardFunction":
-        """The user's `reward.custom_reward_function` if there is one, else this package's own."""
+        """The user's `reward.custom_reward_function` if there is one, else this package's own and `reflect.tasks`."""
         custom = config.reward.custom_reward_function
         if not custom.path:
-            return cls()
+            return cls(kwargs={"tasks": tuple(config.reflect.tasks)})
         kwargs = OmegaConf.to_container(custom.get("reward_kwargs") or OmegaConf.create({}), resolve=True)
         assert isinstance(kwargs, dict)
         return cls(custom.path, custom.name, {str(key): value for key, value in kwargs.items()})
+
+    @property
+    def judges_by_task(self) -> bool:
+        """It is this package's own, which leaves the verdict to the row's task."""
+        return (self.path, self.name) == (RewardFunction.path, RewardFunction.name)
 
     def load(self) -> Callable[..., Any]:
         """Import it, with no help from verl: that saves each judging process several seconds and 500 MB.
@@ -114,7 +119,7 @@ class Judge:
         self.success_threshold = success_threshold
         self.timeout = timeout
         # Only a user's function can be async, and only then is it worth importing it here.
-        user_function = None if function == RewardFunction() else function.load()
+        user_function = None if function.judges_by_task else function.load()
         self._coroutine = user_function if inspect.iscoroutinefunction(user_function) else None
         self._pool: ProcessPool | None = None
 

@@ -2,7 +2,8 @@
 
 What the server returned is appended as ids, never as re-encoded text (verl issue #6719). Two things are decided here:
 
-- **Only the model's ordinary tokens enter the context.** Its turn is cut at the first special token and closed with the
+- **Only the model's ordinary tokens enter the context.** Its turn is cut at the first special token (markers of a tool
+  call excepted) and closed with the
   template's own end of turn, whether it stopped by itself, ran into its limit or wrote a chat marker. So a turn without
   an end cannot run into the next one, and a turn that writes `<|im_start|>user` cannot forge one.
 - **Thinking stays.** Templates such as Qwen3's drop earlier `<think>` blocks when they render a conversation. A rollout
@@ -15,7 +16,7 @@ from typing import Any
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase
 
-from verl_reflect.chat_template import end_of_turn_id, special_ids
+from verl_reflect.chat_template import end_of_turn_id, offer_tools, special_ids
 from verl_reflect.config import ReflectConfig
 from verl_reflect.episode import Utterance
 
@@ -70,14 +71,15 @@ class TurnTakingAgentLoop(AgentLoopBase):
         cls._end_of_turn_id = end_of_turn_id(self.tokenizer, dict(self.apply_chat_template_kwargs))
         cls._settings = ReflectConfig.from_config(self.config)
 
-    async def open(self, messages: list[dict[str, Any]]) -> Conversation:
-        """Start with the task's own messages.
+    async def open(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None) -> Conversation:
+        """Start with the task's own messages and the functions that the model may call.
 
         Raises:
             ValueError: the task is longer than `data.max_prompt_length`, which verl would cut from the left.
         """
+        messages, tools = offer_tools(self.tokenizer, messages, tools)
         token_ids = await self.loop.run_in_executor(
-            None, self.continuous_token_builder.build_initial_tokens, list(messages)
+            None, lambda: self.continuous_token_builder.build_initial_tokens(messages, tools=tools)
         )
         limit = self.rollout_config.prompt_length
         if len(token_ids) > limit:

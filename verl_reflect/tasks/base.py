@@ -1,8 +1,16 @@
-"""What a task is: a kind of problem with a verifier that says passed or failed, and in one word why it failed."""
+"""What a task is: a kind of problem with a verifier that says passed or failed, and in one word why it failed.
 
+A new task is one class: how a record of its source becomes an item, and how a response is judged. docs/tasks.md shows
+one from start to end.
+"""
+
+import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+Message = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -25,17 +33,91 @@ def failed(category: str) -> Verdict:
     return Verdict(0.0, category)
 
 
+@dataclass(frozen=True)
+class Item:
+    """One problem: what the model is asked, and what its response is judged against."""
+
+    messages: Sequence[Message]
+    """The chat that asks it; the last one is the user's, and the retry repeats it."""
+    ground_truth: Any
+    """What `Task.judge` needs to know. Parquet wants the same fields in every row: where they differ, JSON text."""
+    gold: str = ""
+    """A response that passes, `""` where none is known."""
+    tools: Sequence[Mapping[str, Any]] = ()
+    """Functions that the model may call, in the OpenAI schema, for the chat template's `tools`."""
+    extra_info: Mapping[str, Any] = field(default_factory=dict)
+    """What else a person may want to know of it."""
+    same_as: str = ""
+    """Items with the same text here are one item in another guise, such as with its numbers in another order."""
+
+    @property
+    def content(self) -> str:
+        """What makes two items the same item (splits share none): `same_as`, or else what the model is asked."""
+        return self.same_as or json.dumps(
+            [*map(dict, self.messages), *map(dict, self.tools)], sort_keys=True, ensure_ascii=False
+        )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A verdict that is wrong for certain: a gold response rejected, or a corrupted one accepted."""
+
+    number: int
+    """Of the item, from 1."""
+    what: str
+    response: str
+
+
 class Task(ABC):
-    """A kind of problem: the `data_source` values of its rows, its error categories, its verifier."""
+    """A kind of problem: the `data_source` values of its rows, its error categories, its wording, its verifier."""
 
     data_sources: ClassVar[tuple[str, ...]]
     categories: ClassVar[tuple[str, ...]]
     """Every category that `judge` can give, `"none"` last."""
+    reflection_prompt: ClassVar[str]
+    """What the model is told after a failure, unless `reflect.reflection_prompt` says otherwise."""
 
     @abstractmethod
-    def judge(self, response: str, ground_truth: object) -> Verdict:
+    def item(self, record: Any) -> Item:
+        """Make an item from a record of the task's source, such as a row of a public data set.
+
+        Raises ValueError, naming the fault, for a malformed record.
+        """
+
+    @abstractmethod
+    def judge(self, response: str, ground_truth: Any) -> Verdict:
         """Judge a model's response.
 
-        Never raises for a response, whatever it holds. Raises ValueError for a malformed `ground_truth`: that is a
-        fault of the data, and a zero score would blame the model for it.
+        Never raises for a response, whatever it holds, and answers within milliseconds. Raises ValueError for a
+        malformed `ground_truth`: that is a fault of the data, and a zero score would blame the model for it.
         """
+
+    @abstractmethod
+    def corruptions(self, item: Item) -> Iterable[str]:
+        """Responses close to the item's gold one that must fail."""
+
+    def row(self, item: Item, split: str, index: int) -> dict[str, Any]:
+        """The item in the schema that verl's `RLHFDataset` and reward managers read; `index` counts within the split.
+
+        `tools` is JSON text or null, because tools have no fields in common.
+        """
+        return {
+            "data_source": self.data_sources[0],
+            "prompt": [dict(message) for message in item.messages],
+            "ability": self.data_sources[0],
+            "reward_model": {"style": "rule", "ground_truth": item.ground_truth},
+            "tools": json.dumps([dict(tool) for tool in item.tools], ensure_ascii=False) if item.tools else None,
+            "extra_info": {"split": split, "index": index, "gold": item.gold, **item.extra_info},
+        }
+
+    def validate(self, items: Iterable[Item]) -> Iterator[Fault]:
+        """Judge every item's gold response and its corruptions, and yield what was judged wrongly."""
+        for number, item in enumerate(items, start=1):
+            if item.gold and not self._passes(item.gold, item):
+                yield Fault(number, "the gold response is rejected", item.gold)
+            for response in self.corruptions(item):
+                if self._passes(response, item):
+                    yield Fault(number, "a corrupted response is accepted", response)
+
+    def _passes(self, response: str, item: Item) -> bool:
+        return self.judge(response, item.ground_truth).score == 1.0

@@ -2,14 +2,22 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
 from verl_reflect.tasks.answer import last_answer
 from verl_reflect.tasks.arithmetic import NotArithmetic, Postfix, evaluate, parse
-from verl_reflect.tasks.base import PASSED, Task, Verdict, failed
+from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
 
+SYSTEM_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
+USER_PROMPT = (
+    "Using the numbers {nums} create an equation that equals {target}. "
+    "You can use basic arithmetic operations (+, -, *, /) and each number can only be used once."
+)
+COLUMNS = ("target", "nums")
+_BOX = r"\boxed{"
 _TOTAL = re.compile(r"\s*([-\N{MINUS SIGN}]?(?:0|[1-9][0-9]*))\s*")
 
 
@@ -25,6 +33,36 @@ class Countdown(Task):
 
     data_sources = ("countdown",)
     categories = ("format", "wrong_numbers", "missed_target", "none")
+    reflection_prompt = (
+        "You tried solving the problem and got the wrong answer. Reflect on what went wrong and write a short "
+        "explanation that will help you do better next time."
+    )
+
+    def item(self, record: Any) -> Item:
+        """Read a record of the public schema (`Jiayi-Pan/Countdown-Tasks-3to4`: `target`, `nums`), or a Puzzle.
+
+        The prompt follows the paper (section 4), which asks for the final answer in a box.
+        """
+        puzzle = record if isinstance(record, Puzzle) else Puzzle.from_public_row(record)
+        user = USER_PROMPT.format(nums=list(puzzle.numbers), target=puzzle.target)
+        return Item(
+            messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": user}],
+            ground_truth={"target": puzzle.target, "numbers": list(puzzle.numbers)},
+            gold=_boxed(puzzle.gold) if puzzle.gold else "",
+            same_as=f"{puzzle.target} from {sorted(puzzle.numbers)}",
+        )
+
+    def corruptions(self, item: Item) -> Iterator[str]:
+        """No answer, another target, and the gold expression with a number too many and with one too few."""
+        puzzle = Puzzle.from_ground_truth(item.ground_truth)
+        yield ""
+        yield _boxed(str(puzzle.target + 1))
+        yield _boxed(" + ".join(map(str, (*puzzle.numbers, puzzle.target))))
+        if item.gold:
+            expression = item.gold.removeprefix(_BOX).removesuffix("}")
+            yield expression
+            yield _boxed(f"({expression}) * 1")
+            yield _boxed(f"({expression}) = {puzzle.target + 1}")
 
     def judge(self, response: str, ground_truth: object) -> Verdict:
         """Judge a response against `{"target": int, "numbers": [int, …]}` or the same as a JSON string."""
@@ -59,10 +97,21 @@ class Puzzle:
             raise ValueError(f"a Countdown ground truth has the keys 'target' and 'numbers', not {value!r}")
         return cls(_whole("target", truth["target"]), _operands(truth["numbers"]))
 
+    @classmethod
+    def from_public_row(cls, row: object) -> "Puzzle":
+        """Read a row of the public schema. Raises ValueError, naming the fault, for a malformed one."""
+        if not isinstance(row, Mapping) or not set(COLUMNS) <= row.keys():
+            raise ValueError(f"a row has the columns {' and '.join(COLUMNS)}, not {row!r}")
+        return cls.from_ground_truth({"target": row["target"], "numbers": row["nums"]})
+
     @property
     def content(self) -> tuple[int, tuple[int, ...]]:
         """What makes two items the same item: the target, and the numbers in any order."""
         return self.target, tuple(sorted(self.numbers))
+
+
+def _boxed(text: str) -> str:
+    return _BOX + text + "}"
 
 
 def _read_equation(answer: str) -> tuple[Postfix, int | None]:

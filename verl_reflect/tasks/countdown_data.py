@@ -10,15 +10,9 @@ from pathlib import Path
 
 from verl_reflect import __version__
 from verl_reflect.dataset_files import write_dataset
-from verl_reflect.tasks.countdown import Puzzle
+from verl_reflect.tasks.countdown import SYSTEM_PROMPT, USER_PROMPT, Countdown, Puzzle
 from verl_reflect.tasks.countdown_puzzles import PuzzleRanges, distinct_puzzles
 from verl_reflect.tasks.countdown_source import read_puzzles
-
-SYSTEM_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
-USER_PROMPT = (
-    "Using the numbers {nums} create an equation that equals {target}. "
-    "You can use basic arithmetic operations (+, -, *, /) and each number can only be used once."
-)
 
 
 def make_countdown(
@@ -58,16 +52,9 @@ def make_countdown(
 
 
 def training_row(puzzle: Puzzle, split: str, index: int) -> dict[str, object]:
-    """One row in the schema that verl's `RLHFDataset` and reward managers read; `index` counts within the split."""
-    numbers = list(puzzle.numbers)
-    user = USER_PROMPT.format(nums=numbers, target=puzzle.target)
-    return {
-        "data_source": "countdown",
-        "prompt": [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": user}],
-        "ability": "math",
-        "reward_model": {"style": "rule", "ground_truth": {"target": puzzle.target, "numbers": numbers}},
-        "extra_info": {"split": split, "index": index, "gold": puzzle.gold},
-    }
+    """One row in the schema that verl reads; `index` counts within the split."""
+    task = Countdown()
+    return task.row(task.item(puzzle), split, index)
 
 
 def _drawn_puzzles(source: str, count: int, seed: int, ranges: PuzzleRanges) -> list[Puzzle]:

@@ -2,14 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from verl_reflect.tasks.countdown import Puzzle
-
-COLUMNS = ("target", "nums")
+from verl_reflect.tasks.countdown import COLUMNS, Puzzle
 
 
 def read_puzzles(source: str) -> list[Puzzle]:
@@ -22,9 +20,7 @@ def read_puzzles(source: str) -> list[Puzzle]:
 
 def _puzzle(source: str, number: int, row: object) -> Puzzle:
     try:
-        if not isinstance(row, Mapping) or not set(COLUMNS) <= row.keys():
-            raise ValueError(f"a row has the columns {' and '.join(COLUMNS)}, not {row!r}")
-        return Puzzle.from_ground_truth({"target": row["target"], "numbers": row["nums"]})
+        return Puzzle.from_public_row(row)
     except ValueError as fault:
         raise ValueError(f"{source}, row {number}: {fault}") from fault
 

@@ -1,0 +1,62 @@
+"""Finds the task that judges a row: by `data_source`, among the tasks of this package and the user's own.
+
+Every reward worker imports this, so tasks are imported when they are first asked for, and neither verl nor torch is.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from verl_reflect.tasks.base import Task
+
+BUILT_IN = ("verl_reflect.tasks.countdown:Countdown",)
+
+
+def task_for(data_source: str, tasks: Sequence[str] = ()) -> Task:
+    """The task that judges the rows of this data source.
+
+    What follows a slash only tells subsets apart, since verl reports validation by data source: the rows of
+    `countdown/blind` are Countdown's.
+
+    Args:
+        tasks: The user's own, as `module:Class`; they go before this package's.
+
+    Raises:
+        ValueError: there is none, or a user's task cannot be imported.
+    """
+    known = _by_data_source(tuple(tasks))
+    try:
+        return known[data_source.partition("/")[0]]
+    except KeyError:
+        raise ValueError(
+            f"There is no task for data_source {data_source!r}, only for {', '.join(known)}: name your own in "
+            "reflect.tasks=[module:Class], or set reward.custom_reward_function.path to your compute_score."
+        ) from None
+
+
+def load_task(name: str) -> Task:
+    """Make the task named `module:Class`. Raises ValueError, in one sentence, if that is not one."""
+    module, _, cls = name.partition(":")
+    try:
+        task = vars(importlib.import_module(module))[cls]()
+    except ImportError as error:
+        raise ValueError(f"The task {name} cannot be imported: {error}.") from error
+    except KeyError:
+        raise ValueError(f"The module {module} has no {cls!r}; name a task as module:Class.") from None
+    if not isinstance(task, Task):
+        raise ValueError(f"{name} is not a verl_reflect.tasks.base.Task.")
+    return task
+
+
+def wordings(tasks: Sequence[str] = ()) -> list[str]:
+    """What the tasks, the user's own included, say after a failure."""
+    return sorted({task.reflection_prompt for task in _by_data_source(tuple(tasks)).values()})
+
+
+@cache
+def _by_data_source(tasks: tuple[str, ...]) -> Mapping[str, Task]:
+    found: dict[str, Task] = {}
+    for task in map(load_task, (*tasks, *BUILT_IN)):
+        for source in task.data_sources:
+            found.setdefault(source, task)
+    return found
