@@ -13,6 +13,7 @@ from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from verl_reflect.agent_loop import BlindRetryAgentLoop, ReflectRetryAgentLoop, RetryAgentLoop
 from verl_reflect.judge import Judge, RewardFunction, VerifierError
+from verl_reflect.tasks.countdown import Countdown
 from verl_reflect.turns import TurnTakingAgentLoop
 
 WRONG = "<answer> ( 3 + 5 ) * 8 </answer>"  # 64
@@ -259,3 +260,17 @@ async def test_blind_retry_goes_from_the_attempt_straight_to_the_task(make_loop:
         f"{WRONG}<|im_end|>\n<|im_start|>user\nMake 24 from 3 5 8 .<|im_end|>\n<|im_start|>assistant\n"
     )
     assert episode_of(output).reflection is None and [r.text for r in episode_of(output).retries] == [RIGHT]
+
+
+async def test_without_a_wording_of_ones_own_the_task_asks_for_the_reflection(make_loop: Any, scripted: Any) -> None:
+    server = scripted("hm", RIGHT)
+    await make_loop(server, "reflect.reflection_prompt=null").run(SAMPLING, **row())
+    assert server.seen(0).endswith(f"{Countdown.reflection_prompt}<|im_end|>\n<|im_start|>assistant\n")
+
+
+async def test_the_functions_of_a_row_are_offered_before_the_first_turn(make_loop: Any, scripted: Any) -> None:
+    server = scripted("hm", RIGHT)
+    tools = '[{"name": "f"}]'
+    await make_loop(server, "data.max_prompt_length=128").run(SAMPLING, **row(tools=tools))
+    assert server.seen(0).startswith('<|im_start|>system\nYou may call these functions:\n{"name": "f"}<|im_end|>\n')
+    assert server.seen(0).count('{"name": "f"}') == server.seen(1).count('{"name": "f"}') == 1

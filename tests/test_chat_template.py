@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
 
-from verl_reflect.chat_template import end_of_turn_id, special_ids
+from verl_reflect.chat_template import end_of_turn_id, offer_tools, special_ids
 from verl_reflect.toy.tokenizer import build_tokenizer
 
 CHATML = (
@@ -66,3 +66,31 @@ def test_thinking_stays_in_the_context_though_the_template_drops_it() -> None:
     assert thought in tokenizer.decode(asked)
     again = [*said, {"role": "user", "content": "Reflect ."}]
     assert "<think>" not in tokenizer.apply_chat_template(again, tokenize=False), "rendered anew it would be gone"
+
+
+def test_a_marker_before_a_tool_call_does_not_end_the_turn() -> None:
+    tokenizer = build_tokenizer()
+    tokenizer.add_tokens(["<|python_tag|>", "<|eom_id|>"], special_tokens=True)
+    call, end = tokenizer.convert_tokens_to_ids(["<|python_tag|>", "<|eom_id|>"])
+    assert end in special_ids(tokenizer) and call not in special_ids(tokenizer)
+
+
+TOOLS = [{"type": "function", "function": {"name": "add"}}]
+ASK = {"role": "user", "content": "Add 1 and 2 ."}
+
+
+def test_tools_go_through_a_template_that_has_a_place_for_them() -> None:
+    tokenizer = tokenizer_with("{% if tools %}{{ tools | tojson }}{% endif %}" + CHATML)
+    assert offer_tools(tokenizer, [ASK], TOOLS) == ([ASK], TOOLS)
+
+
+def test_tools_go_into_the_system_message_otherwise() -> None:
+    listing = 'You may call these functions:\n{"type": "function", "function": {"name": "add"}}'
+    system = {"role": "system", "content": "Be brief."}
+    tokenizer = tokenizer_with(CHATML)
+    assert offer_tools(tokenizer, [ASK], TOOLS) == ([{"role": "system", "content": listing}, ASK], None)
+    assert offer_tools(tokenizer, [system, ASK], TOOLS) == (
+        [{"role": "system", "content": f"Be brief.\n\n{listing}"}, ASK],
+        None,
+    )
+    assert offer_tools(tokenizer, [ASK], None) == ([ASK], None)

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from torch.nn.utils import parameters_to_vector
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from verl_reflect.toy.data import CHECKPOINT, make_data
@@ -106,12 +107,10 @@ def test_a_killed_run_goes_on_after_its_last_checkpoint(run: Run) -> None:
 
 
 def test_each_step_trains_on_a_full_batch_of_groups_that_share_an_attempt(run: Run) -> None:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for line in run.transcripts(STEPS):
-        groups.setdefault(line["key"].split("_")[0], []).append(line)
-    assert len(groups) == 32 and all(len(sessions) == 8 for sessions in groups.values())
-    assert all(len({line["attempt"]["text"] for line in sessions}) == 1 for sessions in groups.values())
-    assert not any(line["first_try"]["passed"] for sessions in groups.values() for line in sessions)
+    groups = by_group(run.transcripts(STEPS))
+    assert len(groups) == 32 and all(len(sessions) == 8 for sessions in groups)
+    assert all(len({line["attempt"]["text"] for line in sessions}) == 1 for sessions in groups)
+    assert not any(line["first_try"]["passed"] for sessions in groups for line in sessions)
 
 
 def test_solved_tasks_were_replaced(run: Run) -> None:
@@ -143,8 +142,8 @@ def test_validation_measures_all_three_accuracies(run: Run) -> None:
     assert metrics["val-aux/countdown/blind/reflected/mean@1"] == 0.0
 
 
-def log_probs(model: Any, tokenizer: Any, line: dict[str, Any]) -> float:
-    """Log-probability of a session's reflection in its context."""
+def log_probs(model: Any, tokenizer: Any, line: dict[str, Any]) -> torch.Tensor:
+    """Log-probabilities of the tokens of a session's reflection in its context."""
     context = tokenizer.apply_chat_template(
         [
             {"role": "user", "content": line["task"]},
@@ -155,26 +154,59 @@ def log_probs(model: Any, tokenizer: Any, line: dict[str, Any]) -> float:
         add_generation_prompt=True,
     )
     prompt = tokenizer.encode(context)
-    reflection = [*tokenizer.encode(line["reflection"]["text"]), tokenizer.eos_token_id]
-    with torch.no_grad():
-        logits = model(input_ids=torch.tensor([prompt + reflection])).logits[0, len(prompt) - 1 : -1]
-    return float(logits.log_softmax(-1).gather(-1, torch.tensor(reflection)[:, None]).sum())
+    reflection = tokenizer.encode(line["reflection"]["text"])
+    if not line["reflection"]["truncated"]:
+        reflection.append(tokenizer.eos_token_id)
+    assert len(reflection) == line["reflection"]["tokens"]
+    logits = model(input_ids=torch.tensor([prompt + reflection])).logits[0, len(prompt) - 1 : -1]
+    return logits.log_softmax(-1).gather(-1, torch.tensor(reflection)[:, None])[:, 0]
 
 
-def test_paid_reflections_become_likelier_than_unpaid_ones_of_their_group(run: Run) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(CHECKPOINT)
-    models = [
-        AutoModelForCausalLM.from_pretrained(folder)
-        for folder in (CHECKPOINT, run.folder / "checkpoints" / "global_step_1" / "actor" / "huggingface")
-    ]
-    shift: dict[float, list[float]] = {0.0: [], 1.0: []}
+def by_group(lines: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     groups: dict[str, list[dict[str, Any]]] = {}
-    for line in run.transcripts(1):
+    for line in lines:
         groups.setdefault(line["key"].split("_")[0], []).append(line)
-    for sessions in groups.values():
+    return list(groups.values())
+
+
+def models_around_the_first_step(run: Run) -> list[Any]:
+    after = run.folder / "checkpoints" / "global_step_1" / "actor" / "huggingface"
+    return [AutoModelForCausalLM.from_pretrained(folder).eval() for folder in (CHECKPOINT, after)]
+
+
+@torch.no_grad()
+def test_paid_reflections_become_likelier_than_unpaid_ones_of_their_group(run: Run) -> None:
+    tokenizer, models = AutoTokenizer.from_pretrained(CHECKPOINT), models_around_the_first_step(run)
+    shift: dict[float, list[float]] = {0.0: [], 1.0: []}
+    for sessions in by_group(run.transcripts(1)):
         if len({line["metrics"]["second_try"] for line in sessions}) == 2:
             for line in sessions:
-                before, after = (log_probs(model, tokenizer, line) for model in models)
+                before, after = (float(log_probs(model, tokenizer, line).sum()) for model in models)
                 shift[line["metrics"]["second_try"]].append(after - before)
     mean = {reward: sum(values) / len(values) for reward, values in shift.items()}
     assert mean[1.0] > mean[0.0], mean
+
+
+def grpo_loss(model: Any, tokenizer: Any, groups: list[list[dict[str, Any]]]) -> torch.Tensor:
+    """The method in three lines: normalise success within a group, weigh the reflection's tokens with it, average."""
+    weighed, tokens = torch.zeros(()), 0
+    for sessions in groups:
+        success = torch.tensor([line["metrics"]["second_try"] for line in sessions])
+        advantages = (success - success.mean()) / (success.std() + 1e-6)
+        for line, advantage in zip(sessions, advantages, strict=True):
+            log_prob = log_probs(model, tokenizer, line)
+            weighed, tokens = weighed - advantage * log_prob.sum(), tokens + len(log_prob)
+    return weighed / tokens
+
+
+def test_the_first_update_is_the_methods_done_again_in_plain_torch(run: Run) -> None:
+    tokenizer, (model, trained) = AutoTokenizer.from_pretrained(CHECKPOINT), models_around_the_first_step(run)
+    before = parameters_to_vector(model.parameters()).clone()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=run.records[1]["actor/lr"], weight_decay=0.01)
+    grpo_loss(model, tokenizer, by_group(run.transcripts(1))).backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    assert float(norm) == pytest.approx(run.records[1]["actor/grad_norm"], rel=1e-3)
+    ours, verls = (parameters_to_vector(m.parameters()) - before for m in (model, trained))
+    assert torch.nn.functional.cosine_similarity(ours, verls, dim=0) > 0.999
+    assert float(ours.norm()) == pytest.approx(float(verls.norm()), rel=1e-3)

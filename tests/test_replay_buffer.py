@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 import verl_reflect.replay_buffer as our_replay_buffer
 from verl_reflect.episode import Episode, Outcome, Utterance
 from verl_reflect.judge import Judgement
-from verl_reflect.replay_buffer import OutOfFailuresError, ReflectReplayBuffer
+from verl_reflect.replay_buffer import AllSessionsFailedError, OutOfFailuresError, ReflectReplayBuffer
 
 
 class Queue:
@@ -174,3 +174,10 @@ def test_groups_still_running_are_waited_for(queue: Queue, make_buffer: Any, mon
     monkeypatch.setattr(verl_replay_buffer, "time", SimpleNamespace(sleep=later, time=lambda: 0.0))
     batch, _ = make_buffer(no_refill).sample(1, "train", 2)
     assert uids(batch) == {"a", "b"} and waits == [0.001], "and not verl's 2 s"
+
+
+def test_a_validation_whose_sessions_all_failed_ends_the_run_with_a_sentence(queue: Queue, make_buffer: Any) -> None:
+    for uid in ("a", "b"):
+        queue.group(uid, [], status="failure", partition="val")
+    with pytest.raises(AllSessionsFailedError, match="All 2 sessions of the validation at step 1 failed"):
+        make_buffer(no_refill).sample(1, "val", 2)

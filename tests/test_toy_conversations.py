@@ -17,8 +17,8 @@ from verl_reflect.toy.reflections import (
     vague,
 )
 
-RIGHT = Mixture(short=0.0, blind=0.2, answers_right=1.0, hints_right=1.0)
-WRONG = Mixture(short=0.0, blind=0.2, answers_right=0.0, hints_right=0.0)
+RIGHT = Mixture(short=0.0, blind=0.2, answers_right=1.0, hints_right=1.0, kinds=(1, 1, 1, 4))
+WRONG = Mixture(short=0.0, blind=0.2, answers_right=0.0, hints_right=0.0, kinds=(1, 1, 1, 4))
 
 
 def problems(count: int) -> list[Problem]:

@@ -10,7 +10,7 @@ from verl_reflect.toy.model import build_model
 from verl_reflect.toy.problems import all_problems
 from verl_reflect.toy.reflections import every_sentence
 
-DRAWN = Mixture(short=0.0, blind=0.3, answers_right=0.5, hints_right=0.5)
+DRAWN = Mixture(short=0.0, blind=0.3, answers_right=0.5, hints_right=0.5, kinds=(1, 1, 1, 4))
 
 
 def messages(turns: list[Turn]) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from verl_reflect.toy.problems import split_problems
 from verl_reflect.toy.spoken import build_small_model, spoken_ids, with_full_vocabulary
 from verl_reflect.toy.warm_start import Phase, make_checkpoint, train
 
-BRIEF = Phase("brief", 2, 1e-3, Mixture(short=0.5, blind=0.1, answers_right=0.5, hints_right=0.5))
+BRIEF = Phase("brief", 2, 1e-3, Mixture(short=0.5, blind=0.1, answers_right=0.5, hints_right=0.5, kinds=(1, 1, 1, 4)))
 
 
 @pytest.fixture(scope="module")

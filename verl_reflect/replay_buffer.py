@@ -1,9 +1,8 @@
 """Which groups a training step gets: only those with something to learn from, and always a full batch of them.
 
 A `ReplayBuffer` for verl's `trainer.v1.sampler.custom_sampler`. Three kinds of group are taken out and replaced by
-fresh
-tasks: solved at the first try (the loop returned no row: a success teaches nothing and must move no baseline), failed
-(a session died, and a partial group would be compared with the wrong mean), and, with verl's own
+fresh tasks: solved at the first try (the loop returned no row: a success teaches nothing and must move no baseline),
+failed (a session died, and a partial group would be compared with the wrong mean), and, with verl's own
 `algorithm.filter_groups`, those in which all reflections earned the same. verl waits 2 s between two looks at the
 queue; this one waits 50 ms.
 """
@@ -27,6 +26,10 @@ POLL_SECONDS = 0.05
 
 class OutOfFailuresError(RuntimeError):
     """The data no longer hold enough tasks that the model fails."""
+
+
+class AllSessionsFailedError(RuntimeError):
+    """A validation has nothing to show, because every one of its sessions ended with an error."""
 
 
 class ReflectReplayBuffer(ReplayBuffer):
@@ -63,9 +66,14 @@ class ReflectReplayBuffer(ReplayBuffer):
         Raises:
             OutOfFailuresError: more than `reflect.max_replaced_groups` batches of groups had to be replaced in this
             step.
+            AllSessionsFailedError: in validation; in training such groups are replaced.
         """
         self._replaced = Counter()
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
+        if not batch.keys:
+            raise AllSessionsFailedError(
+                f"All {batch_size} sessions of the validation at step {global_steps} failed; see the errors above."
+            )
         rows = self._extra_fields(batch)
         self._write_transcripts(batch, rows, global_steps)
         if partition_id != "val":

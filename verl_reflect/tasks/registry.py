@@ -38,14 +38,17 @@ def load_task(name: str) -> Task:
     """Make the task named `module:Class`. Raises ValueError, in one sentence, if that is not one."""
     module, _, cls = name.partition(":")
     try:
-        task = vars(importlib.import_module(module))[cls]()
+        found = vars(importlib.import_module(module))[cls]
     except ImportError as error:
         raise ValueError(f"The task {name} cannot be imported: {error}.") from error
     except KeyError:
         raise ValueError(f"The module {module} has no {cls!r}; name a task as module:Class.") from None
-    if not isinstance(task, Task):
-        raise ValueError(f"{name} is not a verl_reflect.tasks.base.Task.")
-    return task
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise ValueError(f"{name} is not a class derived from verl_reflect.tasks.base.Task.")
+    try:
+        return found()
+    except TypeError as error:  # a method is missing
+        raise ValueError(f"The task {name} cannot be made: {error}.") from error
 
 
 def wordings(tasks: Sequence[str] = ()) -> list[str]:

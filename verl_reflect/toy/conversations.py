@@ -34,6 +34,7 @@ class Mixture:
     blind: float  # share of the conversations in which the retry follows the attempt without a reflection
     answers_right: float  # how often an answer is right that is free to be
     hints_right: float  # how often a hint points at a solution
+    kinds: tuple[float, float, float, float]  # weights of vague, direction, last-step and strong reflections
 
 
 def short_answer(problem: Problem, mixture: Mixture, rng: random.Random) -> list[Turn]:
@@ -46,7 +47,7 @@ def conversation(problem: Problem, mixture: Mixture, rng: random.Random) -> list
     first = Turn(problem.text, attempt.text, trained=False)
     if rng.random() < mixture.blind:
         return [first, Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
-    reflection = _reflection(problem, attempt, mixture.hints_right, rng)
+    reflection = _reflection(problem, attempt, mixture, rng)
     retry = follow(reflection, problem, mixture.answers_right, rng)
     return [first, Turn(REFLECTION_REQUEST, reflection.sentence), Turn(problem.text, retry.text)]
 
@@ -86,12 +87,12 @@ def _answer(problem: Problem, right: float, rng: random.Random) -> Expression:
     return rng.choice(solutions(problem) if rng.random() < right else mistakes(problem))
 
 
-def _reflection(problem: Problem, attempt: Expression, hints_right: float, rng: random.Random) -> Reflection:
+def _reflection(problem: Problem, attempt: Expression, mixture: Mixture, rng: random.Random) -> Reflection:
     """One of the four kinds. The plan behind a hint may be any answer, the attempt itself included."""
-    kind = rng.choices(("vague", "direction", "last step", "strong"), weights=(1, 1, 1, 4))[0]
+    kind = rng.choices(("vague", "direction", "last step", "strong"), weights=mixture.kinds)[0]
     if kind == "vague":
         return vague(rng)
     if kind == "direction":
         return direction(attempt, problem.target)
-    plan = _answer(problem, hints_right, rng)
+    plan = _answer(problem, mixture.hints_right, rng)
     return strong(plan) if kind == "strong" else last_step(plan)

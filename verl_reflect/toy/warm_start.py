@@ -1,10 +1,10 @@
 """Make the tiny model's starting checkpoint: `python -m verl_reflect.toy.warm_start --out DIR [--seed 0]`.
 
 Three phases of plain next-token training. The first teaches to follow: its hints are misleading, so that a retry can
-only be predicted from the reflection before it. The second teaches the skill: right answers, and mostly right hints.
-The third makes the model sloppy: most of its free answers and half of its hints are wrong, while retries still follow.
-What is left is a model that knows more than it says, which is what reinforcement learning needs: room to improve, and a
-few rewarded reflections from the start.
+only be predicted from the reflection before it. The second teaches the skill: right answers, and mostly right plans.
+The third makes the model sloppy: most of its free answers are wrong, and most of its reflections are empty talk; a
+plan, when it makes one, is still careful. What is left is a model that knows more than it says. It can learn, from the
+reward alone, that reflections which say something are worth writing.
 """
 
 import argparse
@@ -44,9 +44,9 @@ class Phase:
 
 
 PHASES = (
-    Phase("follow", 250, 3e-3, Mixture(short=0.0, blind=0.12, answers_right=1.0, hints_right=0.0)),
-    Phase("skill", 1500, 3e-3, Mixture(short=0.5, blind=0.12, answers_right=1.0, hints_right=0.8)),
-    Phase("sloppy", 150, 1e-3, Mixture(short=0.3, blind=0.12, answers_right=0.4, hints_right=0.5)),
+    Phase("follow", 250, 3e-3, Mixture(0.0, blind=0.12, answers_right=1.0, hints_right=0.0, kinds=(1, 1, 1, 8))),
+    Phase("skill", 4000, 3e-3, Mixture(0.25, blind=0.12, answers_right=1.0, hints_right=0.9, kinds=(1, 1, 1, 8))),
+    Phase("sloppy", 150, 6e-4, Mixture(0.2, blind=0.1, answers_right=0.2, hints_right=0.95, kinds=(6, 2, 1, 2))),
 )
 
 
