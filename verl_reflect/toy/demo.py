@@ -14,8 +14,8 @@ from verl_reflect.toy.data import CHECKPOINT, make_data
 from verl_reflect.toy.measures import MEASURES, REFLECT
 from verl_reflect.toy.training import ToyTraining
 
-STEPS = 30
-VALIDATE_EVERY = 15
+STEPS = 40
+VALIDATE_EVERY = 20
 
 
 def demo(out: Path, seed: int, console: Console) -> None:

@@ -18,8 +18,10 @@ from verl_reflect.toy.data import CHECKPOINT, make_data
 from verl_reflect.toy.demo import STEPS, VALIDATE_EVERY, follow
 from verl_reflect.toy.measures import BLIND, FIRST_TRY, REFLECT, Measure
 from verl_reflect.toy.training import ToyTraining
+from verl_reflect.toy.wording import sentences
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
+SHOWN_SHARE = 0.05
 ESTIMATORS = {"trained": "grpo", "shuffled": "grpo_shuffled"}
 
 
@@ -61,7 +63,7 @@ def results(out: Path, seeds: Sequence[int], docs: Path, readme: Path, console: 
         if not training.finished:
             console.print(f"seed {training.seed}, {training.estimator}; log: {training.log}")
             follow(training, console)
-    draw_curves([pair.trained for pair in pairs], docs / "curves.png")
+    draw_curves([pair.trained for pair in pairs], docs / "curves.png", [pair.shuffled for pair in pairs])
     (docs / "results.json").write_text(json.dumps(_numbers(pairs), indent=2) + "\n", encoding="utf-8")
     _write_between_marks(readme, _section(pairs))
     console.print(f"Written: {readme}, {docs / 'results.json'}, {docs / 'curves.png'}")
@@ -94,9 +96,26 @@ def _section(pairs: Sequence[Pair]) -> str:
         "",
         "![Success on held-out items over training steps](docs/curves.png)",
         "",
+        *_what_it_says(pairs[0]),
+        "",
         "Regenerate: `make results`.",
     ]
     return "\n".join(lines)
+
+
+def _what_it_says(pair: Pair) -> list[str]:
+    """The reflections before and after training that make up at least SHOWN_SHARE of all."""
+    lines = [
+        f"What it learned to say (seed {pair.seed}; n stands for a number, times and add for any operator):",
+        "",
+        "| | share of reflections | retries that pass | |",
+        "|---|---|---|---|",
+    ]
+    for when, step in (("before", 0), ("after", STEPS)):
+        for said in sentences(pair.trained.validation(step)):
+            if said.share >= SHOWN_SHARE:
+                lines.append(f"| {when} | {said.share:.0%} | {said.success:.0%} | {said.text} |")
+    return lines
 
 
 def _numbers(pairs: Sequence[Pair]) -> list[dict[str, object]]:
