@@ -11,7 +11,13 @@ from scripted_server import ScriptedServer
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput, DictConfigWrap
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
-from verl_reflect.agent_loop import BlindRetryAgentLoop, ReflectRetryAgentLoop, RetryAgentLoop
+from verl_reflect.agent_loop import (
+    BlindRetryAgentLoop,
+    FirstTryAgentLoop,
+    ReflectRetryAgentLoop,
+    RetryAgentLoop,
+    StoredReflectionAgentLoop,
+)
 from verl_reflect.judge import Judge, RewardFunction, VerifierError
 from verl_reflect.tasks.countdown import Countdown
 from verl_reflect.turns import TurnTakingAgentLoop
@@ -274,3 +280,52 @@ async def test_the_functions_of_a_row_are_offered_before_the_first_turn(make_loo
     await make_loop(server, "data.max_prompt_length=128").run(SAMPLING, **row(tools=tools))
     assert server.seen(0).startswith('<|im_start|>system\nYou may call these functions:\n{"name": "f"}<|im_end|>\n')
     assert server.seen(0).count('{"name": "f"}') == server.seen(1).count('{"name": "f"}') == 1
+
+
+@pytest.mark.parametrize(
+    ("credit", "trained"),
+    [("reflection", [HINT]), ("reflection+retry", [HINT, RIGHT]), ("retry", [RIGHT]), ("all", [WRONG, HINT, RIGHT])],
+)
+async def test_credit_names_the_turns_that_become_rows(
+    make_loop: Any, scripted: Any, tokenizer: Any, credit: str, trained: list[str]
+) -> None:
+    server = scripted(WRONG, HINT, RIGHT)
+    loop = make_loop(server, "reflect.first_attempt=live", f"reflect.credit={credit}")
+    outputs = await loop.run(SAMPLING, **row(first_attempt=None))
+    spoken = [tokenizer.decode(output.response_ids, skip_special_tokens=True) for output in outputs]
+    assert spoken == trained
+    assert all(output.response_logprobs and set(output.response_mask) == {1} for output in outputs)
+    assert [request["logprobs"] for request in server.requests] == [text in trained for text in (WRONG, HINT, RIGHT)]
+    assert outputs[0].prompt_ids == server.requests[[WRONG, HINT, RIGHT].index(trained[0])]["prompt_ids"]
+
+
+async def test_credit_for_all_gives_each_session_an_attempt_of_its_own(make_loop: Any, scripted: Any) -> None:
+    server = scripted(RIGHT, RIGHT, seconds=0.01)
+    loop = make_loop(server, "reflect.first_attempt=live", "reflect.credit=all")
+    sessions = (loop.run(SAMPLING, **row(first_attempt=None, session_id=i)) for i in range(2))
+    outputs = await asyncio.gather(*sessions)
+    assert len(server.requests) == 2 and all(len(rows) == 1 for rows in outputs), "a success is a row too"
+
+
+async def test_a_trained_retry_is_made_even_after_an_empty_reflection(make_loop: Any, scripted: Any) -> None:
+    server = scripted("", RIGHT)
+    outputs = await make_loop(server, "reflect.credit=reflection+retry").run(SAMPLING, **row())
+    assert len(outputs) == 2
+
+
+async def test_plain_grpo_has_no_second_try(make_loop: Any, scripted: Any, tokenizer: Any) -> None:
+    server = scripted(WRONG)
+    loop = make_loop(server, "reflect.first_attempt=live", cls=FirstTryAgentLoop)
+    [output] = await loop.run(SAMPLING, **row(first_attempt=None))
+    assert tokenizer.decode(output.response_ids, skip_special_tokens=True) == WRONG
+    assert len(server.requests) == 1 and server.requests[0]["logprobs"]
+
+
+async def test_a_stored_reflection_takes_the_place_of_the_models_own(make_loop: Any, scripted: Any) -> None:
+    server = scripted(RIGHT)
+    loop = make_loop(server, cls=StoredReflectionAgentLoop)
+    [output] = await loop.run(SAMPLING, **row(reflection=HINT, is_validation=True))
+    assert f"{HINT}<|im_end|>\n<|im_start|>user\nMake 24" in server.seen(0)
+    assert episode_of(output).reflection.text == HINT and [r.text for r in episode_of(output).retries] == [RIGHT]
+    with pytest.raises(ValueError, match="for validation rows"):
+        await loop.run(SAMPLING, **row(reflection=HINT))

@@ -81,6 +81,9 @@ def test_the_recipe_states_the_defaults_of_the_dataclass() -> None:
         ("reflect.max_replaced_groups=-1", "cannot be negative"),
         ("reflect.reflection_prompt=' '", "reflect.reflection_prompt is empty"),
         ("reflect.retry_prompt='Try again.'", "does not contain {task}"),
+        ("reflect.credit=everything", "choose one of reflection, reflection+retry, retry, all"),
+        ("reflect.control=reversed", "choose one of none, shuffled"),
+        ("reflect.credit=all", "set reflect.first_attempt=live"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(
@@ -92,3 +95,38 @@ def test_a_wrong_setting_is_one_sentence(
     with pytest.raises(ValueError) as error:
         ReflectConfig.from_config(config)
     assert sentence in str(error.value) and "\n" not in str(error.value)
+
+
+def test_several_retries_cannot_be_trained(recipe_config: Callable[..., DictConfig]) -> None:
+    config = recipe_config("reflect.credit=retry", "reflect.retries_per_reflection=2")
+    with pytest.raises(ValueError, match="set that to 1"):
+        ReflectConfig.from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("credit", "longest"), [("reflection", 256), ("reflection+retry", 600), ("retry", 600), ("all", 700)]
+)
+def test_a_response_has_room_for_the_longest_turn_that_is_trained(credit: str, longest: int) -> None:
+    config = compose_config(
+        "+recipe=reflect_grpo",
+        f"reflect.credit={credit}",
+        "reflect.max_retry_tokens=600",
+        "reflect.max_attempt_tokens=700",
+    )
+    assert config.data.max_response_length == longest
+
+
+@pytest.mark.parametrize(
+    ("recipe", "loop", "length"),
+    [("reflect_grpo", "reflect_retry", 1), ("blind_retry_grpo", "blind_retry", 3), ("grpo", "first_try", 2)],
+)
+def test_the_baselines_differ_in_who_is_trained(recipe: str, loop: str, length: int) -> None:
+    limits = ["reflect.max_reflection_tokens=1", "reflect.max_attempt_tokens=2", "reflect.max_retry_tokens=3"]
+    config = compose_config(f"+recipe={recipe}", "+task=countdown", *limits)
+    assert config.actor_rollout_ref.rollout.agent.default_agent_loop == loop
+    assert config.data.max_response_length == length
+    assert config.algorithm.adv_estimator == "grpo"
+
+
+def test_the_control_shuffles() -> None:
+    assert compose_config("+recipe=reflect_grpo", "reflect.control=shuffled").algorithm.adv_estimator == "grpo_shuffled"

@@ -155,7 +155,7 @@ def test_transcripts_hold_all_turns_and_verdicts(queue: Queue, make_buffer: Any,
     queue.group("a", [1, 0])
     make_buffer(no_refill, "data.train_batch_size=1").sample(7, "train", 1)
     lines = [json.loads(line) for line in (tmp_path / "transcripts" / "7.jsonl").read_text().splitlines()]
-    assert [line["key"] for line in lines] == ["a_0_0", "a_1_0"]
+    assert [line["key"] for line in lines] == ["a_0", "a_1"]
     first = lines[0]
     assert (first["attempt"]["text"], first["reflection"]["text"], first["retries"][0]["text"]) == ("no", "hm", "yes")
     assert first["first_try"]["passed"] is False and first["metrics"]["second_try"] == 1.0

@@ -18,6 +18,7 @@ import asyncio
 import json
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
@@ -44,18 +45,23 @@ class Session:
     data_source: str
     ground_truth: Any
     extra_info: Any
+    own_attempt: bool
+    """No other session shares its first attempt."""
     validate: bool
     sampling_params: dict[str, Any]
     stored_attempt: str | None
     stored_attempt_ids: list[int] | None
+    stored_reflection: str | None
+    stored_reflection_ids: list[int] | None
 
     @classmethod
-    def from_row(cls, row: dict[str, Any], sampling_params: dict[str, Any]) -> "Session":
-        """Read verl's keyword arguments of `AgentLoopBase.run`."""
+    def from_row(cls, row: dict[str, Any], sampling_params: dict[str, Any], *, own_attempt: bool) -> "Session":
+        """Read verl's keyword arguments of `AgentLoopBase.run`. Validation always has attempts of its own."""
         validate = bool(row["is_validation"])
-        ids = row.get("first_attempt_ids")
+        own_attempt = own_attempt or validate
         return cls(
-            group=f"{row['uid']}-{row['session_id']}" if validate else row["uid"],
+            group=f"{row['uid']}-{row['session_id']}" if own_attempt else row["uid"],
+            own_attempt=own_attempt,
             index=int(row.get("index", 0)),
             messages=[dict(message) for message in row["raw_prompt"]],
             tools=json.loads(row["tools"]) if row.get("tools") else None,
@@ -65,7 +71,9 @@ class Session:
             validate=validate,
             sampling_params=sampling_params,
             stored_attempt=row.get("first_attempt"),
-            stored_attempt_ids=[int(token) for token in ids] if ids is not None else None,
+            stored_attempt_ids=_ids(row.get("first_attempt_ids")),
+            stored_reflection=row.get("reflection"),
+            stored_reflection_ids=_ids(row.get("reflection_ids")),
         )
 
     @property
@@ -74,8 +82,20 @@ class Session:
         return next(str(message["content"]) for message in reversed(self.messages) if message["role"] == "user")
 
 
+def _ids(column: Sequence[int] | None) -> list[int] | None:
+    return None if column is None else [int(token) for token in column]
+
+
+@dataclass(frozen=True)
+class SecondTry:
+    """What the model said after its first attempt failed."""
+
+    reflection: Turn | None = None
+    retries: tuple[Turn, ...] = ()
+
+
 class RetryAgentLoop(TurnTakingAgentLoop):
-    """Attempts a task and, on failure, a second time. Subclasses say how."""
+    """Attempts a task and, on failure, a second time. Subclasses say how, and which turns are trained."""
 
     _judge: ClassVar[Judge]
     _attempts: ClassVar[WeakValueDictionary[str, "asyncio.Task[tuple[Turn, Judgement]]"]] = WeakValueDictionary()
@@ -85,34 +105,47 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         super()._prepare_process()
         RetryAgentLoop._judge = Judge.from_config(self.config)
 
+    @property
+    @abstractmethod
+    def trained_turns(self) -> tuple[str, ...]:
+        """Of `attempt`, `reflection` and `retry`: those that become training rows."""
+
+    @abstractmethod
+    async def second_try(self, session: Session, attempt: Turn) -> SecondTry:
+        """Go on after a failed attempt."""
+
     async def run(  # type: ignore[override]  # verl's V1 trainer also takes a list, its annotation does not say so
         self, sampling_params: dict[str, Any], **row: Any
     ) -> list[AgentLoopOutput]:
         """One session.
 
         Returns:
-            One training row, or none if the first attempt passed; in validation always one row.
+            One row for each turn that is trained, all with the session's one reward (verl gives it to each of them);
+            none if the first attempt passed and is not trained itself. In validation always at least one row.
 
         Raises:
             VerifierError: the reward function gave no verdict on the first attempt of a training session.
         """
         started = time.monotonic()
-        session = Session.from_row(row, sampling_params)
+        session = Session.from_row(row, sampling_params, own_attempt="attempt" in self.trained_turns)
         first_attempt = self._first_attempt_of_group(session)
         attempt, verdict = await asyncio.shield(first_attempt)
-        if not verdict.passed:
-            trained, episode = await self.second_try(session, attempt, verdict)
-            return [training_row(trained, episode, time.monotonic() - started)]
-        if session.validate:
-            episode = Episode(
-                session.index, session.data_source, session.task, attempt.utterance, verdict, validate=True
-            )
-            return [training_row(attempt, episode, time.monotonic() - started)]
-        return []
-
-    @abstractmethod
-    async def second_try(self, session: Session, attempt: Turn, verdict: Judgement) -> tuple[Turn, Episode]:
-        """Go on after a failed attempt. Returns the turn to train and the record of the session."""
+        second = SecondTry() if verdict.passed else await self.second_try(session, attempt)
+        episode = Episode(
+            index=session.index,
+            data_source=session.data_source,
+            task=session.task,
+            attempt=attempt.utterance,
+            first_try=verdict,
+            reflection=second.reflection.utterance if second.reflection else None,
+            retries=tuple(retry.utterance for retry in second.retries),
+            validate=session.validate,
+            own_attempt=session.own_attempt and session.stored_attempt is None,
+        )
+        turns = {"attempt": [attempt], "reflection": filter(None, [second.reflection]), "retry": second.retries}
+        trained = ("attempt",) if verdict.passed and session.validate else self.trained_turns
+        seconds = time.monotonic() - started
+        return [training_row(turn, episode, seconds) for name in trained for turn in turns[name]]
 
     def _first_attempt_of_group(self, session: Session) -> "asyncio.Task[tuple[Turn, Judgement]]":
         attempt = self._attempts.get(session.group)
@@ -128,7 +161,7 @@ class RetryAgentLoop(TurnTakingAgentLoop):
             attempt = await self.model_answers(
                 task,
                 self.settings.max_attempt_tokens,
-                {**session.sampling_params, "logprobs": False},
+                self._sampling_params(session, "attempt"),
                 server=session.group,
             )
         verdict = await self._judge(
@@ -152,67 +185,97 @@ class RetryAgentLoop(TurnTakingAgentLoop):
             "A training row has no first_attempt; add the column, or set reflect.first_attempt=live to attempt it now."
         )
 
+    def _sampling_params(self, session: Session, turn: str) -> dict[str, Any]:
+        """verl's, with log-probabilities for the turns that are trained and for no other."""
+        return session.sampling_params if turn in self.trained_turns else {**session.sampling_params, "logprobs": False}
+
     async def task_again(self, turn: Turn, session: Session) -> Conversation:
         """The user turn before a retry: the task's own words, as in the paper."""
         return await self.user_says(turn, self.settings.retry_prompt.replace("{task}", session.task))
 
+    async def retry(self, session: Session, task_again: Conversation) -> Turn:
+        """The model's answer to the task asked again."""
+        return await self.model_answers(
+            task_again,
+            self.settings.max_retry_tokens,
+            self._sampling_params(session, "retry"),
+            server=session.group,
+        )
+
 
 class ReflectRetryAgentLoop(RetryAgentLoop):
-    """The method: the model reflects on its failure, tries again, and the reflection is what is trained."""
+    """The method: the model reflects on its failure, tries again, and the reflection is what is trained.
 
-    async def second_try(self, session: Session, attempt: Turn, verdict: Judgement) -> tuple[Turn, Episode]:
+    Or what else `reflect.credit` names. Where the retry is trained too, it is made even after a reflection that says
+    nothing or forges a turn.
+    """
+
+    @property
+    def trained_turns(self) -> tuple[str, ...]:
+        """As `reflect.credit` says."""
+        return self.settings.trained_turns
+
+    async def second_try(self, session: Session, attempt: Turn) -> SecondTry:
         """Reflect, then retry `reflect.retries_per_reflection` times."""
         wording = (
             self.settings.reflection_prompt or task_for(session.data_source, self.settings.tasks).reflection_prompt
         )
-        request = await self.user_says(attempt, wording)
-        reflection = await self.model_answers(
-            request, self.settings.max_reflection_tokens, session.sampling_params, server=session.group
-        )
-        retries = await self._retries(session, reflection)
-        return reflection, Episode(
-            index=session.index,
-            data_source=session.data_source,
-            task=session.task,
-            attempt=attempt.utterance,
-            first_try=verdict,
-            reflection=reflection.utterance,
-            retries=tuple(retry.utterance for retry in retries),
-            validate=session.validate,
+        reflection = await self.reflect(session, await self.user_says(attempt, wording))
+        useless = reflection.utterance.empty or reflection.utterance.forged
+        if useless and "retry" not in self.trained_turns:
+            return SecondTry(reflection)
+        return SecondTry(reflection, await self._retries(session, reflection))
+
+    async def reflect(self, session: Session, request: Conversation) -> Turn:
+        """The reflection: here the model's own."""
+        return await self.model_answers(
+            request,
+            self.settings.max_reflection_tokens,
+            self._sampling_params(session, "reflection"),
+            server=session.group,
         )
 
-    async def _retries(self, session: Session, reflection: Turn) -> list[Turn]:
-        if reflection.utterance.empty or reflection.utterance.forged:
-            return []
+    async def _retries(self, session: Session, reflection: Turn) -> tuple[Turn, ...]:
         task_again = await self.task_again(reflection, session)
-        sampling_params = {**session.sampling_params, "logprobs": False}
-        return await asyncio.gather(
-            *(
-                self.model_answers(task_again, self.settings.max_retry_tokens, sampling_params, server=session.group)
-                for _ in range(self.settings.retries_per_reflection)
-            )
+        retries = (self.retry(session, task_again) for _ in range(self.settings.retries_per_reflection))
+        return tuple(await asyncio.gather(*retries))
+
+
+class StoredReflectionAgentLoop(ReflectRetryAgentLoop):
+    """The controls on what a reflection says: the retry follows one that the data row carries.
+
+    A fixed sentence, another task's reflection, or another model's: whatever the columns `reflection` and, if it must
+    be token by token, `reflection_ids` hold. For validation only, chosen for a row by `agent_name: stored_reflection`.
+    """
+
+    async def reflect(self, session: Session, request: Conversation) -> Turn:
+        """The stored reflection. Raises ValueError if there is none, or in training: it is not the model's to learn."""
+        if session.stored_reflection is None or not session.validate:
+            raise ValueError("agent_name: stored_reflection is for validation rows with a column reflection.")
+        return self.stored_turn(
+            request, session.stored_reflection, session.stored_reflection_ids, self.settings.max_reflection_tokens
         )
 
 
 class BlindRetryAgentLoop(RetryAgentLoop):
     """The control: the model tries again with no reflection. Is it the reflection, or just the second chance?
 
-    Chosen for a row by its data column `agent_name: blind_retry`, so that one validation measures both on the same
-    failures. In training the retry itself is what is trained.
+    `+recipe=blind_retry_grpo` trains such retries. A data column `agent_name: blind_retry` chooses it for a row, so
+    that one validation measures both on the same failures.
     """
 
-    async def second_try(self, session: Session, attempt: Turn, verdict: Judgement) -> tuple[Turn, Episode]:
+    trained_turns = ("retry",)
+
+    async def second_try(self, session: Session, attempt: Turn) -> SecondTry:
         """Retry once, right after the failed attempt."""
-        task_again = await self.task_again(attempt, session)
-        retry = await self.model_answers(
-            task_again, self.settings.max_retry_tokens, session.sampling_params, server=session.group
-        )
-        return retry, Episode(
-            index=session.index,
-            data_source=session.data_source,
-            task=session.task,
-            attempt=attempt.utterance,
-            first_try=verdict,
-            retries=(retry.utterance,),
-            validate=session.validate,
-        )
+        return SecondTry(retries=(await self.retry(session, await self.task_again(attempt, session)),))
+
+
+class FirstTryAgentLoop(RetryAgentLoop):
+    """Plain GRPO on first attempts: the same tasks, verdicts and rewards, and no second try (`+recipe=grpo`)."""
+
+    trained_turns = ("attempt",)
+
+    async def second_try(self, session: Session, attempt: Turn) -> SecondTry:
+        """There is none."""
+        return SecondTry()

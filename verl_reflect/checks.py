@@ -16,8 +16,9 @@ from packaging.specifiers import SpecifierSet
 from transformers import AutoConfig, AutoTokenizer
 
 from verl_reflect.chat_template import end_of_turn_id
-from verl_reflect.config import FirstAttempt, ReflectConfig
+from verl_reflect.config import CONTROLS, FirstAttempt, ReflectConfig
 from verl_reflect.judge import RewardFunction
+from verl_reflect.plugin import longest_trained_turn
 from verl_reflect.tasks.registry import task_for, wordings
 
 TESTED_VERL = SpecifierSet("==0.9.1")
@@ -134,8 +135,18 @@ def check_trainer(run: Run) -> str:
 
 
 def check_group(run: Run) -> str:
-    """A group has at least two reflections to compare."""
+    """A group has at least two reflections to compare, and the estimator can compare them."""
     estimator, sessions = str(run.config.algorithm.adv_estimator), run.rollout.n
+    if run.settings.control == "shuffled" and estimator != CONTROLS["shuffled"]:
+        raise UnfitError(
+            f"reflect.control=shuffled needs algorithm.adv_estimator={CONTROLS['shuffled']} and it is {estimator}; "
+            "remove the override."
+        )
+    if len(run.settings.trained_turns) > 1 and estimator != "grpo":
+        raise UnfitError(
+            f"reflect.credit={run.settings.credit} makes several rows of a session, and verl's {estimator} would take "
+            "them for several sessions; set algorithm.adv_estimator=grpo."
+        )
     if estimator in GROUP_RELATIVE and sessions < 2:
         raise UnfitError(
             f"{estimator} compares the reflections of a group and rollout.n is {sessions}; set it to 2 or more."
@@ -166,6 +177,7 @@ def check_budget(run: Run) -> str:
     again = _turn_tokens(run, settings.retry_prompt)
     row = data.max_prompt_length + settings.max_attempt_tokens + request + settings.max_reflection_tokens
     whole = row + data.max_prompt_length + again + settings.max_retry_tokens
+    row = whole if "retry" in settings.trained_turns else row
     limits = {
         "actor_rollout_ref.rollout.max_model_len": (run.rollout.max_model_len, whole),
         "the model's max_position_embeddings": (getattr(run.model_config, "max_position_embeddings", None), whole),
@@ -178,10 +190,13 @@ def check_budget(run: Run) -> str:
                 f"{name} is {limit} and a conversation can take {needed} tokens; raise it, or lower "
                 "data.max_prompt_length or reflect.max_attempt_tokens, max_reflection_tokens, max_retry_tokens."
             )
-    if data.max_response_length < settings.max_reflection_tokens:
+    longest = longest_trained_turn(
+        settings.credit, settings.max_attempt_tokens, settings.max_reflection_tokens, settings.max_retry_tokens
+    )
+    if run.rollout.agent.default_agent_loop == "reflect_retry" and data.max_response_length < longest:
         raise UnfitError(
-            f"data.max_response_length={data.max_response_length} is shorter than reflect.max_reflection_tokens="
-            f"{settings.max_reflection_tokens}; remove the override, the recipe makes them equal."
+            f"data.max_response_length={data.max_response_length} is shorter than a trained turn, which may take "
+            f"{longest} tokens; remove the override, the recipe makes them equal."
         )
     return f"at most {row} tokens a training row, {whole} a conversation"
 

@@ -20,6 +20,18 @@ class FirstAttempt(Enum):
     """The model being trained makes it, once for each group."""
 
 
+CREDITS: dict[str, tuple[str, ...]] = {
+    "reflection": ("reflection",),
+    "reflection+retry": ("reflection", "retry"),
+    "retry": ("retry",),
+    "all": ("attempt", "reflection", "retry"),
+}
+"""The turns that each choice of `reflect.credit` trains. Every turn is a row of its own, and all earn the same."""
+
+CONTROLS = {"none": "grpo", "shuffled": "grpo_shuffled"}
+"""The advantage estimator that each choice of `reflect.control` stands for."""
+
+
 @dataclass
 class ReflectConfig:
     """Settings of reflect, retry, reward. Lengths are in tokens, times in seconds."""
@@ -42,6 +54,14 @@ class ReflectConfig:
     retries_per_reflection: int = 1
     """Retries sampled after each reflection. The reward is the share of them that pass; 1 keeps it binary, as in the
     paper. More retries make the reward less noisy and cost only their own tokens: they share the whole prefix."""
+
+    credit: str = "reflection"
+    """Which turns are trained: `reflection` as in the paper, `reflection+retry`, `retry` or `all`. With `all` each
+    session makes an attempt of its own, and one that passes is rewarded too."""
+
+    control: str = "none"
+    """`shuffled` permutes the rewards within each group: as many reflections are paid, but not the ones that earned it.
+    Such a training must not help. Sets `algorithm.adv_estimator`."""
 
     success_threshold: float = 1.0
     """A response passes if its score is at least this."""
@@ -82,8 +102,26 @@ class ReflectConfig:
         parsed.validate()
         return parsed
 
+    @property
+    def trained_turns(self) -> tuple[str, ...]:
+        """The turns that become training rows, in their order."""
+        return CREDITS[self.credit]
+
     def validate(self) -> None:
-        """Raise ValueError, in one sentence, for a value outside its range."""
+        """Raise ValueError, in one sentence, for a value outside its range or a combination that cannot work."""
+        for name, choices in (("credit", CREDITS), ("control", CONTROLS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"reflect.{name} is {getattr(self, name)}; choose one of {', '.join(choices)}.")
+        if "retry" in self.trained_turns and self.retries_per_reflection != 1:
+            raise ValueError(
+                f"reflect.credit={self.credit} trains the retry, and there are reflect.retries_per_reflection="
+                f"{self.retries_per_reflection} of it; set that to 1."
+            )
+        if "attempt" in self.trained_turns and self.first_attempt is not FirstAttempt.live:
+            raise ValueError(
+                f"reflect.credit={self.credit} trains the first attempt, so the model must make it now; set "
+                "reflect.first_attempt=live."
+            )
         at_least_one = ("max_attempt_tokens", "max_reflection_tokens", "max_retry_tokens", "retries_per_reflection")
         for name in at_least_one:
             if getattr(self, name) < 1:

@@ -45,6 +45,8 @@ class Episode:
     retries: tuple[Utterance, ...] = ()
     """Empty if the attempt passed, or if the reflection was empty or forged a turn."""
     validate: bool = False
+    own_attempt: bool = False
+    """The model made the attempt for this session alone."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ class Outcome:
         """Kind of error of the last try, as the task's reward function names it."""
         return (self.retry_verdicts or [self.episode.first_try])[-1].category
 
+    def _generated(self) -> list[Utterance]:
+        """The turns that this session made the model take. A shared or stored attempt is not counted."""
+        episode = self.episode
+        attempt = [episode.attempt] if episode.own_attempt else []
+        return [*attempt, *([episode.reflection] if episode.reflection else []), *episode.retries]
+
     def metrics(self) -> dict[str, float]:
         """The same numeric keys for every sample, as verl requires. `acc` = `first_try` + `second_try`."""
         episode, reflection, retries = self.episode, self.episode.reflection, self.episode.retries
@@ -81,6 +89,7 @@ class Outcome:
             "attempt_tokens": float(episode.attempt.tokens),
             "reflection_tokens": float(reflection.tokens if reflection else 0),
             "retry_tokens": float(sum(retry.tokens for retry in retries)),
+            "generated_tokens": float(sum(turn.tokens for turn in self._generated())),
             "attempt_truncated": float(episode.attempt.truncated),
             "reflection_truncated": float(reflection is not None and reflection.truncated),
             "retry_truncated": float(any(retry.truncated for retry in retries)),

@@ -20,10 +20,27 @@ def total(*lengths: int) -> int:
     return sum(lengths)
 
 
+def longest_trained_turn(credit: str, attempt: int, reflection: int, retry: int) -> int:
+    """Limit of the longest turn that `reflect.credit` trains, from the limits of the three turns."""
+    from verl_reflect.config import CREDITS
+
+    limits = {"attempt": attempt, "reflection": reflection, "retry": retry}
+    return max(limits[turn] for turn in CREDITS.get(credit, limits))
+
+
+def estimator(control: str) -> str:
+    """The advantage estimator of `reflect.control`."""
+    from verl_reflect.config import CONTROLS
+
+    return CONTROLS.get(control, control)
+
+
 def register() -> None:
     """Register our resolvers and the CPU platform in this process. Safe to call any number of times."""
     OmegaConf.register_new_resolver("verl_reflect.file", resource_path, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.sum", total, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.longest_trained_turn", longest_trained_turn, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.estimator", estimator, replace=True)
     from verl_reflect.cpu import platform  # noqa: F401  (registers itself by its decorator)
 
 

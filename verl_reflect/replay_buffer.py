@@ -74,10 +74,10 @@ class ReflectReplayBuffer(ReplayBuffer):
             raise AllSessionsFailedError(
                 f"All {batch_size} sessions of the validation at step {global_steps} failed; see the errors above."
             )
-        rows = self._extra_fields(batch)
-        self._write_transcripts(batch, rows, global_steps)
+        sessions = self._sessions(batch)
+        self._write_transcripts(sessions, partition_id, global_steps)
         if partition_id != "val":
-            metrics |= self._metrics(batch, rows, batch_size)
+            metrics |= self._metrics(sessions, batch_size)
         return batch, metrics
 
     def _terminal_eviction_reasons(
@@ -105,17 +105,18 @@ class ReflectReplayBuffer(ReplayBuffer):
             )
 
     @staticmethod
-    def _extra_fields(batch: KVBatchMeta) -> list[dict[str, Any]]:
+    def _sessions(batch: KVBatchMeta) -> dict[str, dict[str, Any]]:
+        """What rows carry besides tokens, by session (`uid_session`): the same in all rows of a session."""
         data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-        return list(data["extra_fields"])
+        return {key.rpartition("_")[0]: row for key, row in zip(batch.keys, data["extra_fields"], strict=True)}
 
-    def _metrics(self, batch: KVBatchMeta, rows: list[dict[str, Any]], groups: int) -> dict[str, float]:
-        infos = [row["reward_extra_info"] for row in rows]
+    def _metrics(self, sessions: dict[str, dict[str, Any]], groups: int) -> dict[str, float]:
+        infos = [session["reward_extra_info"] for session in sessions.values()]
         numeric = [name for name in infos[0] if name != "category"]
         metrics = {f"reflect/{name}": float(np.mean([info[name] for info in infos])) for name in numeric}
         rewards: dict[str, set[float]] = {}
-        for key, info in zip(batch.keys, infos, strict=True):
-            rewards.setdefault(key.split("_")[0], set()).add(info["second_try"])
+        for key, info in zip(sessions, infos, strict=True):
+            rewards.setdefault(key.split("_")[0], set()).add(info["acc"])
         metrics["reflect/groups_flat"] = float(np.mean([len(values) == 1 for values in rewards.values()]))
         metrics["reflect/groups_solved_at_first_try"] = self._replaced["solved"] / (self._replaced["solved"] + groups)
         metrics["reflect/replaced_solved"] = self._replaced["solved"]
@@ -123,9 +124,9 @@ class ReflectReplayBuffer(ReplayBuffer):
         metrics["reflect/replaced_flat"] = self._replaced["flat"]
         return metrics
 
-    def _write_transcripts(self, batch: KVBatchMeta, rows: list[dict[str, Any]], step: int) -> None:
+    def _write_transcripts(self, sessions: dict[str, dict[str, Any]], partition_id: str, step: int) -> None:
         """One JSON line a session beside verl's own dump, which shows the trained row but not the retry."""
-        validating = batch.partition_id == "val"
+        validating = partition_id == "val"
         folder = self.sampler_kwargs.validation_data_dir if validating else self.sampler_kwargs.rollout_data_dir
         if not folder:
             return
@@ -134,6 +135,6 @@ class ReflectReplayBuffer(ReplayBuffer):
         mode = "a" if path == self._last_written else "w"  # a validation set may come in several batches
         self._last_written = path
         with open(path, mode, encoding="utf-8") as file:
-            for key, row in sorted(zip(batch.keys, rows, strict=True), key=lambda pair: pair[0]):
-                line = {"key": key, "step": step, **row["episode"], "metrics": row["reward_extra_info"]}
+            for key, session in sorted(sessions.items()):
+                line = {"key": key, "step": step, **session["episode"], "metrics": session["reward_extra_info"]}
                 file.write(json.dumps(line, ensure_ascii=False) + os.linesep)

@@ -1,4 +1,4 @@
-"""The control `algorithm.adv_estimator=grpo_shuffled`: GRPO with the rewards permuted within each group.
+"""The control `reflect.control=shuffled`: GRPO with the rewards permuted within each group.
 
 The same number of reflections is paid, but not the ones that earned it. Training on it must not help. It can harm: a
 random direction is not a neutral one, so compare with the untrained model too.

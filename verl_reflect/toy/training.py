@@ -38,7 +38,7 @@ class ToyTraining:
     seed: int
     steps: int
     validate_every: int
-    estimator: str = "grpo"
+    control: str = "none"
 
     @property
     def log(self) -> Path:
@@ -65,7 +65,7 @@ class ToyTraining:
             f"data.val_files={(self.data / 'validation.parquet').resolve()}",
             f"data.seed={self.seed}",
             f"actor_rollout_ref.rollout.seed={self.seed}",
-            f"algorithm.adv_estimator={self.estimator}",
+            f"reflect.control={self.control}",
             f"trainer.total_training_steps={self.steps}",
             "trainer.total_epochs=1000000",
             f"trainer.test_freq={self.validate_every}",
