@@ -43,6 +43,8 @@ def load_task(name: str) -> Task:
         raise ValueError(f"The task {name} cannot be imported: {error}.") from error
     except KeyError:
         raise ValueError(f"The module {module} has no {cls!r}; name a task as module:Class.") from None
+    except TypeError as error:
+        raise ValueError(f"The task {name} cannot be made: {error}.") from error
     if not isinstance(task, Task):
         raise ValueError(f"{name} is not a verl_reflect.tasks.base.Task.")
     return task
