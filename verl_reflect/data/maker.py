@@ -88,7 +88,8 @@ def make_dataset(
 def read_item(task: Task, record: Record) -> Item:
     """The task's item for a record. Raises ValueError, with the reason, for a malformed one.
 
-    TypeError and KeyError count as ValueError: they are what plain code raises for a wrong type and a missing column.
+    KeyError counts as ValueError, and so do TypeError and AttributeError: that is what plain code raises for a missing
+    column and for a value of a wrong type, such as null.
     """
     if isinstance(record, Unreadable):
         raise ValueError(record.reason)
@@ -96,7 +97,7 @@ def read_item(task: Task, record: Record) -> Item:
         return task.item(record)
     except KeyError as error:
         raise ValueError(f"there is no column {error}") from error
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
 
 
