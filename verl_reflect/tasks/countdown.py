@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from verl_reflect.tasks.answer import last_answer
 from verl_reflect.tasks.arithmetic import NotArithmetic, Postfix, evaluate, parse
@@ -173,7 +173,7 @@ def _from_cell(value: object) -> object:
 
 
 def _use(value: object) -> Use:
-    if value not in get_args(Use):
+    if value not in ("all", "any"):
         raise ValueError(f"'use' must be 'all' or 'any', not {value!r}")
     return value  # type: ignore[return-value]  # mypy does not see that the two above are all there are
 
@@ -193,6 +193,8 @@ def _operands(value: object) -> tuple[int, ...]:
 
 
 def _whole(name: str, value: object) -> int:
+    if type(value) is int:
+        return value
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"'{name}' must be made of whole numbers, not {value!r}")
     return int(value)
