@@ -1,6 +1,6 @@
 """Peak memory and speed of making data from Countdown rows in a jsonl file, 100,000 and 1,000,000 of them.
 
-Each run is a process of its own.
+Each run is a process of its own. Speed is in rows per CPU second, which other processes on the machine disturb least.
 
 python benchmarks/bench_data.py [ROWS ...]
 """
@@ -27,14 +27,14 @@ def write_source(path: Path, rows: int) -> None:
 
 
 def make(source: Path, out: Path) -> None:
-    """Make the data here, and print seconds, rows and peak resident MB, before and after."""
+    """Make the data here, and print CPU seconds, rows and peak resident MB, before and after."""
     from verl_reflect.tasks.countdown_data import make_countdown
     from verl_reflect.tasks.countdown_puzzles import PuzzleRanges
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    start = time.perf_counter()
+    start = time.process_time()
     made = make_countdown(out, train=None, validation=500, test=1000, seed=0, ranges=PuzzleRanges(), source=str(source))
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     print(json.dumps([seconds, made.rows, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 
 
@@ -46,7 +46,9 @@ def main() -> None:
             command = [sys.executable, __file__, "--make", str(source), folder]
             output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         seconds, made, before, peak = json.loads(output)
-        print(f"{rows:>9,} rows: {rows / seconds:,.0f} rows/s ({seconds:.0f} s, {made:,} different), ", end="")
+        print(
+            f"{rows:>9,} rows: {rows / seconds:,.0f} rows a CPU second ({seconds:.0f} s, {made:,} different), ", end=""
+        )
         print(f"peak {peak:.0f} MB, of which {before:.0f} MB were there before")
 
 

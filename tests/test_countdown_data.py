@@ -129,6 +129,7 @@ def test_items_outside_the_ranges_are_left_in_the_source(tmp_path: Path) -> None
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "public.parquet")
     for path in make(tmp_path, source=str(tmp_path / "public.parquet"), ranges=PuzzleRanges(3, 4)):
         assert {len(numbers) for _, numbers in contents(path)} == {3}
+        assert json.loads(card_path(path).read_text())["records_passed_over"] == 2 * 19
 
 
 def test_without_a_number_of_training_rows_all_of_a_source_are_used(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def make_dataset(
             "records": survey.records,
             "records_malformed": rejections.count,
             "records_duplicate": survey.duplicates,
+            "records_passed_over": survey.records - survey.usable - rejections.count,
         }
         paths = [file.publish(card) for file in files]
         rejections.publish()

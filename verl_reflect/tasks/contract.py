@@ -40,11 +40,16 @@ def broken_promises(task: Task, records: Iterable[Record], limit_ms: float = LIM
 def check_task(task: Task, records: Iterable[Record], limit_ms: float = LIMIT_MS) -> Iterator[Finding]:
     """Check a task on records of its source, one finding after the other. Call it from the main thread.
 
+    A class or items that are not as they should be end it: nothing could be judged then.
+
     Args:
         records: All of them are read, and kept as items.
         limit_ms: Milliseconds that a verdict may take, the faster of two tries.
     """
-    yield from check_class(task)
+    for finding in check_class(task):
+        yield finding
+        if not finding.fit:
+            return
     items: list[Item] = []
     reading = _finding("items", lambda: _read(task, records, items))
     yield reading

@@ -175,7 +175,7 @@ def _from_cell(value: object) -> object:
 def _use(value: object) -> Use:
     if value not in ("all", "any"):
         raise ValueError(f"'use' must be 'all' or 'any', not {value!r}")
-    return value  # type: ignore[return-value]  # mypy does not see that the two above are all there are
+    return value
 
 
 def _operands(value: object) -> tuple[int, ...]:
