@@ -106,7 +106,7 @@ def test_data_says_what_was_left_out(tmp_path: Path) -> None:
         "train.parquet",
     ]
     first, second = result.stderr.splitlines()
-    assert first == "29 rows; 4 duplicates dropped; 1 malformed records"
+    assert first == "30 rows; 4 duplicates dropped; 1 malformed records"
     assert second.startswith(f"malformed records are listed in {tmp_path / 'out' / 'rejected.jsonl'} (row 35: not JSON")
 
 

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from verl_reflect.checks import CHECKS, Run
 from verl_reflect.cli import app
+from verl_reflect.judge import RewardFunction
+from verl_reflect.tasks.registry import load_task
 
 FOLDER = Path(__file__).parents[1] / "recipes" / "own_task"
 TASK = "my_tasks.reverse:Reverse"
@@ -61,6 +63,21 @@ def test_the_training_command_composes_and_passes_the_checks(data: Path, way: st
     run = Run(config)
     for check in ("settings", "reward function", "data"):
         CHECKS[check](run)
+
+
+def test_a_plain_reward_function_gives_the_same_verdicts(data: Path) -> None:
+    """One override names it, and it loads and judges as the task does."""
+    config = compose_config(
+        "+recipe=reflect_grpo",
+        f"reward.custom_reward_function.path={FOLDER / 'my_reward.py'}",
+        "reflect.reflection_prompt='Your answer was wrong.'",
+    )
+    compute_score = RewardFunction.from_config(config).load()
+    task = load_task(TASK)
+    for row in pq.read_table(data / "test.parquet").to_pylist():
+        truth, gold = row["reward_model"]["ground_truth"], row["extra_info"]["gold"]
+        for response in (gold, gold + ".", gold.replace("</answer>", ""), gold.replace("<answer>", "<answer>word ")):
+            assert compute_score("reverse", response, truth, {}) == task.judge(response, truth).score
 
 
 def test_the_document_shows_the_file_as_it_is() -> None:

@@ -73,13 +73,7 @@ def make_dataset(
         check_disjoint([file.keys for file in files], filled)
         for file in files:
             file.close()
-        card = {
-            **_card(task, source, seed, filled),
-            "records": survey.records,
-            "records_malformed": rejections.count,
-            "records_duplicate": survey.duplicates,
-            "records_passed_over": survey.records - survey.usable - rejections.count,
-        }
+        card = {**_card(task, source, seed, filled), **_counts(survey, rejections)}
         paths = [file.publish(card) for file in files]
         rejections.publish()
     rows = sum(filled.values())
@@ -149,6 +143,16 @@ def _write_rows(
             shown = fault.response[:SHOWN_CHARS]
             raise ValueError(f"{name}, row {position + 1}: {fault.what}: {shown!r}")
         files[split].add(task, item, key_of(item.content, seed))
+
+
+def _counts(survey: Survey, rejections: Rejections) -> dict[str, object]:
+    """What became of the records, for the card."""
+    return {
+        "records": survey.records,
+        "records_malformed": rejections.count,
+        "records_duplicate": survey.duplicates,
+        "records_passed_over": survey.records - survey.usable - rejections.count,
+    }
 
 
 def _card(task: Task, source: Source, seed: int, sizes: dict[str, int]) -> dict[str, object]:
