@@ -15,7 +15,7 @@ from rich.table import Table
 from verl_reflect.reward import compute_score
 from verl_reflect.tasks.countdown_puzzles import PuzzleRanges, distinct_puzzles
 
-PUZZLES = distinct_puzzles(100, seed=0, ranges=PuzzleRanges())
+PUZZLES = list(distinct_puzzles(100, seed=0, ranges=PuzzleRanges()))
 THOUGHT = "Let me try the numbers in another order, since the last sum was too large to be of use here. " * 25
 SECONDS = 1.0
 """How long each scorer is timed, at the least."""

@@ -7,13 +7,15 @@ import statistics
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verl_reflect.tasks.countdown import Countdown
+from verl_reflect.tasks.countdown import Countdown, Puzzle
 
 JUDGE = Countdown().judge
 TRUTH = {"target": 56, "numbers": [3, 5, 7]}
@@ -139,6 +141,37 @@ def test_brackets_are_read_to_a_depth_of_twenty() -> None:
     assert category("(" * 21 + "3" + ")" * 21, 3, 3) == "format"
 
 
+@pytest.mark.parametrize(
+    ("equation", "expected"),
+    [
+        ("(3+5)*7", "none"),
+        ("56", "none"),
+        ("56 + 3 - 3", "wrong_numbers"),
+        ("56 * (7 - 5 - 1)", "wrong_numbers"),
+        ("56 + 3", "missed_target"),
+    ],
+)
+def test_with_use_any_numbers_may_be_left_out_but_none_used_twice(equation: str, expected: str) -> None:
+    truth = {"target": 56, "numbers": [3, 5, 7, 56], "use": "any"}
+    assert JUDGE(f"<answer>{equation}</answer>", truth).category == expected
+
+
+@pytest.mark.parametrize("use", ["all", "any"])
+@settings(max_examples=100, deadline=None)
+@given(numbers=st.lists(st.integers(0, 9), min_size=2, max_size=3), data=st.data())
+def test_every_item_validates_with_a_solution_of_the_solver(use: str, numbers: list[int], data: st.DataObject) -> None:
+    """No corruption happens to be right, such as a number too many that was left out before."""
+    solved = [(text, value) for text, value in expressions(tuple(numbers)) if value is not None and value >= 1]
+    solved = [(text, value) for text, value in solved if value.denominator == 1]
+    if not solved:
+        return
+    text, value = data.draw(st.sampled_from(solved))
+    task = Countdown(use)  # type: ignore[arg-type]
+    extra = data.draw(st.lists(st.integers(0, 9), max_size=0 if use == "all" else 2))
+    item = task.item(Puzzle(int(value), (*numbers, *extra), text))
+    assert list(task.validate([item])) == []
+
+
 RIGHT, WRONG = "(3+5)*7", "3+5+7"
 
 
@@ -205,6 +238,7 @@ def test_a_ground_truth_may_come_from_python_numpy_or_json(truth: object) -> Non
         ({"target": 56, "numbers": 3}, "'numbers' must be a list"),
         ({"target": 56, "numbers": []}, "at least one number"),
         ({"target": 56, "numbers": [3, -5]}, "none below zero"),
+        ({"target": 56, "numbers": [3, 5], "use": "some"}, "'use' must be 'all' or 'any', not 'some'"),
     ],
 )
 def test_a_malformed_ground_truth_is_an_error_of_the_data(truth: object, fault: str) -> None:
@@ -252,6 +286,68 @@ def test_agrees_with_every_expression_over_two_or_three_numbers(numbers: list[in
 def test_agrees_with_every_expression_over_four_numbers(numbers: list[int], target: int) -> None:
     for expression, value in expressions(tuple(numbers)):
         assert category(expression, target, *numbers) == ("none" if value == target else "missed_target")
+
+
+def values(numbers: tuple[int, ...], use: str) -> frozenset[Fraction]:
+    """Every value within reach of the numbers (all of them, or any), found without a single expression."""
+    if use == "any":
+        kept = (subset for size in range(1, len(numbers) + 1) for subset in combinations(numbers, size))
+        return frozenset().union(*(values(tuple(sorted(subset)), "all") for subset in kept))
+    return all_used(tuple(sorted(numbers)))
+
+
+@cache
+def all_used(numbers: tuple[int, ...]) -> frozenset[Fraction]:
+    reached = {Fraction(numbers[0])} if len(numbers) == 1 else set()
+    for size in range(1, len(numbers) // 2 + 1):
+        for places in combinations(range(len(numbers)), size):
+            chosen = tuple(numbers[place] for place in places)
+            others = tuple(number for place, number in enumerate(numbers) if place not in places)
+            for a, b in product(all_used(chosen), all_used(others)):
+                reached |= {a + b, a - b, b - a, a * b}
+                reached |= {x / y for x, y in ((a, b), (b, a)) if y}
+    return frozenset(reached)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=3), st.sampled_from(["all", "any"]), st.integers(-5, 30))
+def test_some_expression_is_accepted_exactly_where_a_solver_reaches_the_target(
+    numbers: list[int], use: str, target: int
+) -> None:
+    """Among all expressions over the numbers, over fewer of them and over one more."""
+    truth = {"target": target, "numbers": numbers, "use": use}
+    accepted = set()
+    for size in range(1, len(numbers) + 1):
+        for subset in set(combinations(numbers, size)):
+            for expression, _ in expressions(subset):
+                if JUDGE(f"<answer>{expression}</answer>", truth).score:
+                    accepted.add(subset)
+    reachable = {
+        subset
+        for size in ([len(numbers)] if use == "all" else range(1, len(numbers) + 1))
+        for subset in combinations(numbers, size)
+        if target in values(subset, "all")
+    }
+    assert accepted == reachable
+    assert bool(accepted) == (target in values(tuple(numbers), use))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=4),
+    st.lists(st.integers(0, 9), min_size=1, max_size=3),
+    st.sampled_from(["all", "any"]),
+)
+def test_an_expression_over_other_numbers_is_accepted_exactly_where_the_rules_permit(
+    given_numbers: list[int], used: list[int], use: str
+) -> None:
+    spare = list(given_numbers)
+    at_most_once = all(number in spare and not spare.remove(number) for number in used)  # type: ignore[func-returns-value]
+    permitted = at_most_once and (use == "any" or not spare)
+    for expression, value in list(expressions(tuple(used)))[:50]:
+        if value is not None and value.denominator == 1:
+            truth = {"target": int(value), "numbers": given_numbers, "use": use}
+            assert (JUDGE(f"<answer>{expression}</answer>", truth).category == "none") == permitted
 
 
 def python_reads_it_as_plain_arithmetic(text: str) -> bool:

@@ -1,9 +1,9 @@
-"""The Countdown files: their rows, their splits, and the public source they may be made from."""
+"""The Countdown files: their rows, the puzzles they are made from, and the fixed benchmark beside them."""
 
 import json
-import sys
+from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,17 +11,15 @@ import pytest
 
 from verl_reflect.dataset_files import card_path
 from verl_reflect.reward import compute_score
-from verl_reflect.tasks.countdown import Puzzle
 from verl_reflect.tasks.countdown_data import make_countdown
 from verl_reflect.tasks.countdown_puzzles import PuzzleRanges
-from verl_reflect.tasks.countdown_source import read_puzzles
-
-PUBLIC_ROWS = [{"target": 98, "nums": [44, 19, 35]}, {"target": 64, "nums": [63, 95, 96]}]
-PUBLIC_PUZZLES = [Puzzle(98, (44, 19, 35)), Puzzle(64, (63, 95, 96))]
 
 
-def make(out: Path, *, train: int = 12, test: int = 3, seed: int = 1, source: str | None = None) -> list[Path]:
-    return make_countdown(out, train=train, validation=4, test=test, seed=seed, ranges=PuzzleRanges(), source=source)
+def make(out: Path, *, train: int | None = 12, test: int = 3, seed: int = 1, **options: Any) -> list[Path]:
+    """Train, validation and test.parquet."""
+    options = {"source": None, "ranges": PuzzleRanges(), **options}
+    make_countdown(out, train=train, validation=4, test=test, seed=seed, **options)
+    return [out / f"{split}.parquet" for split in ("train", "validation", "test")]
 
 
 def contents(path: Path) -> set[tuple[int, tuple[int, ...]]]:
@@ -38,7 +36,8 @@ def public_file(path: Path, count: int) -> str:
 def test_a_row_has_verls_schema(tmp_path: Path) -> None:
     train, *_ = make(tmp_path)
     row = pq.read_table(train).to_pylist()[5]
-    truth = row["reward_model"]["ground_truth"]
+    truth, extra = row["reward_model"]["ground_truth"], row["extra_info"]
+    assert set(truth) == {"target", "numbers", "use"}
     assert row == {
         "data_source": "countdown",
         "prompt": [
@@ -55,21 +54,28 @@ def test_a_row_has_verls_schema(tmp_path: Path) -> None:
         "ability": "countdown",
         "reward_model": {"style": "rule", "ground_truth": truth},
         "tools": None,
-        "extra_info": {"split": "train", "index": 5, "gold": row["extra_info"]["gold"]},
+        "extra_info": {"split": "train", "index": 5, "gold": extra["gold"], "difficulty": extra["difficulty"]},
     }
 
 
-def test_the_reward_function_accepts_the_gold_of_every_row(tmp_path: Path) -> None:
-    for path in make(tmp_path):
+@pytest.mark.parametrize("use", ["all", "any"])
+def test_the_reward_function_accepts_the_gold_of_every_row(tmp_path: Path, use: str) -> None:
+    for path in make(tmp_path, use=use):
         for row in pq.read_table(path).to_pylist():
             response = row["extra_info"]["gold"]
             assert compute_score(row["data_source"], response, row["reward_model"]["ground_truth"])["score"] == 1.0
 
 
+def test_the_wording_and_the_verdict_follow_use(tmp_path: Path) -> None:
+    _, _, test = make(tmp_path, use="any")
+    row = pq.read_table(test).to_pylist()[0]
+    assert row["prompt"][-1]["content"].startswith("Using any of the numbers")
+    assert row["reward_model"]["ground_truth"]["use"] == "any"
+
+
 @pytest.mark.parametrize("from_source", [False, True])
 def test_the_splits_have_their_sizes_and_share_no_item(tmp_path: Path, from_source: bool) -> None:
     paths = make(tmp_path, source=public_file(tmp_path / "public.parquet", 19) if from_source else None)
-    assert [path.name for path in paths] == ["train.parquet", "validation.parquet", "test.parquet"]
     assert [len(contents(path)) for path in paths] == [12, 4, 3]
     assert len(set().union(*map(contents, paths))) == 19
 
@@ -89,31 +95,46 @@ def test_more_training_rows_leave_the_held_out_rows_alone(tmp_path: Path, from_s
     source = public_file(tmp_path / "public.parquet", 40) if from_source else None
     _, *few = make(tmp_path / "few", train=5, source=source)
     _, *many = make(tmp_path / "many", train=20, source=source)
-    assert list(map(contents, few)) == list(map(contents, many))
+    assert [path.read_bytes() for path in few] == [path.read_bytes() for path in many]
 
 
 def test_a_card_says_where_the_rows_came_from(tmp_path: Path) -> None:
     source = public_file(tmp_path / "public.parquet", 40)
     cards = [json.loads(card_path(make(tmp_path, source=given)[0]).read_text()) for given in (None, source)]
     assert [card["licence"] for card in cards] == ["Apache-2.0", "the source's own"]
-    assert cards[0]["source"].startswith("made up by verl-reflect ")
-    assert cards[1]["source"] == source
+    assert [card["source"] for card in cards] == ["made up", source]
+    assert cards[0]["ranges"]["max_numbers"] == 4
     assert cards[0]["sizes"] == {"train": 12, "validation": 4, "test": 3}
     assert (cards[0]["seed"], cards[0]["split"], cards[0]["rows"]) == (1, "train", 12)
+
+
+def test_made_up_items_are_balanced_over_difficulty_and_the_card_says_so(tmp_path: Path) -> None:
+    train, *_ = make(tmp_path, train=70)
+    told = Counter(row["extra_info"]["difficulty"] for row in pq.read_table(train).to_pylist())
+    assert json.loads(card_path(train).read_text())["difficulty"] == told
+    assert set(told.values()) <= {9, 10, 11}
+    assert len(told) == 7, "0 to 2 products among 3 numbers, 0 to 3 among 4"
 
 
 def test_a_source_with_too_few_different_items_is_an_error(tmp_path: Path) -> None:
     rows = [{"target": 50, "nums": [3, 4, number % 5 + 1]} for number in range(30)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "public.parquet")
-    with pytest.raises(ValueError, match=r"has 5 different items within .* and 19 are wanted"):
-        make(tmp_path, source=str(tmp_path / "public.parquet"))
+    with pytest.raises(ValueError, match=r"public.parquet: 5 different items are there, and 19 are wanted"):
+        make(tmp_path / "out", source=str(tmp_path / "public.parquet"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_items_outside_the_ranges_are_left_in_the_source(tmp_path: Path) -> None:
     rows = [{"target": 50, "nums": [number] * count} for number in range(1, 20) for count in (2, 3, 5)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "public.parquet")
-    for path in make(tmp_path, source=str(tmp_path / "public.parquet")):
+    for path in make(tmp_path, source=str(tmp_path / "public.parquet"), ranges=PuzzleRanges(3, 4)):
         assert {len(numbers) for _, numbers in contents(path)} == {3}
+        assert json.loads(card_path(path).read_text())["records_passed_over"] == 2 * 19
+
+
+def test_without_a_number_of_training_rows_all_of_a_source_are_used(tmp_path: Path) -> None:
+    train, *_ = make(tmp_path, train=None, source=public_file(tmp_path / "public.parquet", 40))
+    assert len(contents(train)) == 40 - 4 - 3
 
 
 def test_an_empty_split_is_an_error(tmp_path: Path) -> None:
@@ -122,70 +143,27 @@ def test_an_empty_split_is_an_error(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-PUBLIC_TEXTS = {
-    "lines.jsonl": "\n".join(map(json.dumps, PUBLIC_ROWS)) + "\n",
-    "lines.json": "\n".join(map(json.dumps, PUBLIC_ROWS)),
-    "array.json": json.dumps(PUBLIC_ROWS, indent=1),
-    "table.csv": 'target,nums\n98,"[44, 19, 35]"\n64,"[63, 95, 96]"\n',
-}
-
-
-@pytest.mark.parametrize("name", PUBLIC_TEXTS)
-def test_reads_the_public_schema_from_text(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    path.write_text(PUBLIC_TEXTS[name])
-    assert read_puzzles(str(path)) == PUBLIC_PUZZLES
-
-
-def test_reads_the_public_schema_from_parquet(tmp_path: Path) -> None:
-    pq.write_table(pa.Table.from_pylist(PUBLIC_ROWS), tmp_path / "public.parquet")
-    assert read_puzzles(str(tmp_path / "public.parquet")) == PUBLIC_PUZZLES
+def test_reads_the_public_schema_from_csv(tmp_path: Path) -> None:
+    lines = [f'{10 + number},"[{number}, 9, 1]"' for number in range(1, 20)]
+    (tmp_path / "table.csv").write_text("\n".join(["target,nums", *lines]))
+    paths = make(tmp_path, source=str(tmp_path / "table.csv"))
+    assert set().union(*map(contents, paths)) == {
+        (10 + number, tuple(sorted((number, 9, 1)))) for number in range(1, 20)
+    }
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "fault"),
+    ("record", "reason"),
     [
-        ("a.jsonl", '{"target": 98, "nums": [44]}\n{"target": 98}', "row 2: a row has the columns target and nums"),
-        ("a.jsonl", '{"target": 98, "nums": [44]}\n{"target":', "row 2: a row has the columns target and nums"),
-        ("a.json", '[{"target": 9.5, "nums": [44]}]', "row 1: 'target' must be made of whole numbers, not 9.5"),
-        ("a.json", '[{"target": 9, "nums": [44, "x"]}]', "row 1: 'numbers' must be made of whole numbers, not 'x'"),
-        ("a.csv", "target,nums\n98,[44, 19]\n", r"row 1: 'numbers' must be a list.*not '\[44'"),
-        ("a.csv", "target,nums\n98\n", "row 1: 'numbers' must be a list.*not ''"),
-        ("a.csv", "target,numbers\n98,[44]\n", "row 1: a row has the columns target and nums"),
+        ('{"target": 98}', "a row has the columns target and nums, not {'target': 98}"),
+        ('{"target": 9.5, "nums": [44]}', "'target' must be made of whole numbers, not 9.5"),
+        ('{"target": 9, "nums": [44, "x"]}', "'numbers' must be made of whole numbers, not 'x'"),
+        ('{"target": null, "nums": [44]}', "'target' must be made of whole numbers, not None"),
+        ('{"target": 9, "nums": "44, 9"}', "'numbers' must be a list, a tuple or a numpy array, not '44, 9'"),
     ],
 )
-def test_a_malformed_row_is_named(tmp_path: Path, name: str, text: str, fault: str) -> None:
-    path = tmp_path / name
-    path.write_text(text)
-    with pytest.raises(ValueError, match=f"{name}, {fault}"):
-        read_puzzles(str(path))
-
-
-def test_a_null_in_a_parquet_file_is_named(tmp_path: Path) -> None:
-    pq.write_table(pa.Table.from_pylist([*PUBLIC_ROWS, {"target": None, "nums": [1]}]), tmp_path / "public.parquet")
-    with pytest.raises(ValueError, match="row 3: 'target' must be made of whole numbers, not None"):
-        read_puzzles(str(tmp_path / "public.parquet"))
-
-
-def test_any_other_name_is_asked_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def load_dataset(name: str, split: str) -> list[dict[str, object]]:
-        asked.append((name, split))
-        return PUBLIC_ROWS
-
-    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    assert read_puzzles("Jiayi-Pan/Countdown-Tasks-3to4") == PUBLIC_PUZZLES
-    assert asked == [("Jiayi-Pan/Countdown-Tasks-3to4", "train")]
-
-
-def test_a_hub_out_of_reach_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_dataset(name: str, split: str) -> list[dict[str, object]]:
-        raise ConnectionError(f"Couldn't reach {name!r} on the Hub")
-
-    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    with pytest.raises(
-        OSError, match="'some/set' is neither a file read here nor a data set that the hub gave"
-    ) as fault:
-        read_puzzles("some/set")
-    assert "\n" not in str(fault.value)
+def test_a_malformed_record_is_listed(tmp_path: Path, record: str, reason: str) -> None:
+    good = [json.dumps({"target": 10 + number, "nums": [number, 9, 1]}) for number in range(1, 20)]
+    (tmp_path / "lines.jsonl").write_text("\n".join([*good, record]))
+    make(tmp_path, source=str(tmp_path / "lines.jsonl"))
+    assert json.loads((tmp_path / "rejected.jsonl").read_text()) == {"row": 20, "reason": reason}

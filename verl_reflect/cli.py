@@ -1,16 +1,21 @@
 """The command `verl-reflect`."""
 
-import signal
-import sys
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from verl_reflect.data.commands import data, refusing_in_one_sentence
+from verl_reflect.data.sources import iter_records
+from verl_reflect.finding import Finding
+from verl_reflect.interrupt import end_like_an_interrupt
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reflect, retry, reward on verl.")
-data = typer.Typer(no_args_is_help=True, help="Make a task's data in verl's parquet schema.")
 app.add_typer(data, name="data")
 
 
@@ -23,14 +28,10 @@ def doctor(
     """Say whether plugin, verl, rollout engine, Ray, platform, chat template and data fit together."""
     from verl_reflect.doctor import examine
 
-    table = Table("", "check", "remark", box=None, pad_edge=False)
-    unfit = 0
     with Console(stderr=True).status("Looking at the installation ..."):
-        for finding in examine(overrides or []):
-            unfit += not finding.fit
-            table.add_row("[green]ok[/]" if finding.fit else "[red]no[/]", finding.check, finding.remark)
-    Console(soft_wrap=True).print(table)
-    raise typer.Exit(code=1 if unfit else 0)
+        findings = list(examine(overrides or []))
+    _print_findings(findings)
+    raise typer.Exit(code=0 if all(finding.fit for finding in findings) else 1)
 
 
 @app.command()
@@ -42,7 +43,7 @@ def demo(
     from verl_reflect.toy.demo import demo as run_demo
     from verl_reflect.toy.training import TrainingError
 
-    _end_like_an_interrupt()
+    end_like_an_interrupt()
     try:
         run_demo(out, seed, Console())
     except TrainingError as error:
@@ -60,56 +61,39 @@ def results(
     from verl_reflect.toy.results import results as run_results
     from verl_reflect.toy.training import TrainingError
 
-    _end_like_an_interrupt()
+    end_like_an_interrupt()
     try:
         run_results(out, seeds or [1, 2], Path("docs"), Path("README.md"), Console())
     except TrainingError as error:
         raise SystemExit(str(error)) from error
 
 
-def _end_like_an_interrupt() -> None:
-    """Let SIGTERM unwind the stack as Ctrl-C does, so that the trainer we started ends with us."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-
-
-@data.command()
-def countdown(
-    out: Annotated[Path, typer.Option(help="Folder for train, validation and test.parquet and their cards.")],
-    train: Annotated[int, typer.Option(help="Training rows.")] = 10_000,
-    validation: Annotated[int, typer.Option(help="Validation rows.")] = 500,
-    test: Annotated[int, typer.Option(help="Test rows.")] = 1_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
-    min_numbers: Annotated[int, typer.Option(min=2, max=6, help="Fewest numbers of a task.")] = 3,
-    max_numbers: Annotated[int, typer.Option(min=2, max=6, help="Most numbers of a task.")] = 4,
+@app.command()
+def check_task(
+    task: Annotated[str, typer.Argument(help="The task as module:Class.")],
     source: Annotated[
         str | None,
-        typer.Option(help="Use existing items: a file or hub data set with the columns target and nums."),
+        typer.Option(help="Records to make items from: a file or hub data set, as for verl-reflect data custom."),
     ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Read at most this many records.")] = 1_000,
+    limit_ms: Annotated[float, typer.Option(help="Milliseconds that a verdict may take.")] = 50.0,
 ) -> None:
-    """Equation writing: reach a target with the given numbers, each used once."""
-    from verl_reflect.tasks.countdown_data import make_countdown
-    from verl_reflect.tasks.countdown_puzzles import PuzzleRanges
+    """Say whether a task keeps its promises: gold accepted, corruptions rejected, no response slows or breaks it."""
+    from verl_reflect.tasks.contract import check_class, check_task
+    from verl_reflect.tasks.registry import load_task
 
-    ranges = PuzzleRanges(min_numbers=min_numbers, max_numbers=max_numbers)
-    sizes = {"train": train, "validation": validation, "test": test}
-    with Console(stderr=True).status("Making tasks ..."):
-        try:
-            paths = make_countdown(out, **sizes, seed=seed, ranges=ranges, source=source)
-        except (ValueError, OSError) as error:
-            raise typer.BadParameter(str(error)) from error
-    for path in paths:
-        print(path)
+    with refusing_in_one_sentence():
+        loaded = load_task(task)
+        records = islice(iter_records(source), limit) if source else ()
+        findings = list(check_task(loaded, records, limit_ms) if source else check_class(loaded))
+    _print_findings(findings)
+    if not source:
+        typer.echo("Only the class was looked at: --source PATH checks its verdicts too.", err=True)
+    raise typer.Exit(code=0 if all(finding.fit for finding in findings) else 1)
 
 
-@data.command()
-def countdown_toy(
-    out: Annotated[Path, typer.Option(help="Folder for train and validation.parquet and their cards.")],
-    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
-) -> None:
-    """The tiny model's own failures at a small Countdown, for `+task=countdown_toy`."""
-    from verl_reflect.toy.data import CHECKPOINT, make_data
-
-    with Console(stderr=True).status("The tiny model attempts tasks ..."):
-        paths = make_data(out, CHECKPOINT, seed=seed)
-    for path in paths:
-        print(path)
+def _print_findings(findings: Iterable[Finding]) -> None:
+    table = Table("", "check", "remark", box=None, pad_edge=False)
+    for finding in findings:
+        table.add_row("[green]ok[/]" if finding.fit else "[red]no[/]", finding.check, escape(finding.remark))
+    Console(soft_wrap=True).print(table)

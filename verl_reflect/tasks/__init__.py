@@ -1,5 +1,6 @@
-"""The tasks: problems whose answers a program can verify, and the makers of their data.
+"""The tasks: problems whose answers a program can verify.
 
-`base` says what a task is; `answer` and `arithmetic` read a response; `countdown` judges it; `countdown_puzzles`,
-`countdown_source` and `countdown_data` make the rows that verl trains on.
+`base` says what a task is, `registry` finds the one that judges a row, and `contract` checks one. `answer` and
+`arithmetic` read a response; `countdown` judges it; `countdown_puzzles` makes puzzles up and `countdown_data` their
+files; `game_of_24` is a fixed benchmark.
 """

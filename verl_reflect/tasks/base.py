@@ -46,7 +46,7 @@ class Item:
     tools: Sequence[Mapping[str, Any]] = ()
     """Functions that the model may call, in the OpenAI schema, for the chat template's `tools`."""
     extra_info: Mapping[str, Any] = field(default_factory=dict)
-    """What else a person may want to know of it."""
+    """What else a person may want to know of it. Data cards count items by `difficulty`, where there is one."""
     same_as: str = ""
     """Items with the same text here are one item in another guise, such as with its numbers in another order."""
 
@@ -76,6 +76,10 @@ class Task(ABC):
     """Every category that `judge` can give, `"none"` last."""
     reflection_prompt: ClassVar[str]
     """What the model is told after a failure, unless `reflect.reflection_prompt` says otherwise."""
+
+    prompt_template: str = ""
+    """The wording around what an item asks, `""` for a task that asks in its records' own words. Data cards carry it
+    and its hash."""
 
     @abstractmethod
     def item(self, record: Any) -> Item:

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 from verl_reflect.tasks.answer import last_answer
 from verl_reflect.tasks.arithmetic import NotArithmetic, Postfix, evaluate, parse
@@ -16,7 +17,14 @@ USER_PROMPT = (
     "Using the numbers {nums} create an equation that equals {target}. "
     "You can use basic arithmetic operations (+, -, *, /) and each number can only be used once."
 )
+USER_PROMPT_ANY = (
+    "Using any of the numbers {nums} create an equation that equals {target}. You can use basic arithmetic operations "
+    "(+, -, *, /), each number can be used at most once, and numbers can be left out."
+)
 COLUMNS = ("target", "nums")
+Use = Literal["all", "any"]
+"""Whether an equation must use all the given numbers, or may leave some out. None may be used twice."""
+
 _BOX = r"\boxed{"
 _TOTAL = re.compile(r"\s*([-\N{MINUS SIGN}]?(?:0|[1-9][0-9]*))\s*")
 
@@ -27,7 +35,8 @@ class Countdown(Task):
     The answer is an expression (see `arithmetic`), which may end in `= total`. The first of these faults counts:
 
     - `format`: no complete answer, not an expression, or something other than a whole number after `=`;
-    - `wrong_numbers`: the numbers of the expression are not the given ones, each exactly once;
+    - `wrong_numbers`: the numbers of the expression are not the given ones, each exactly once (with `use="any"`: at
+      most once);
     - `missed_target`: the value is not the target, the stated total is not the target, or there is a division by zero.
     """
 
@@ -38,34 +47,46 @@ class Countdown(Task):
         "explanation that will help you do better next time."
     )
 
+    def __init__(self, use: Use = "all") -> None:
+        """`use` is for the items that are made; a verdict follows the `use` of the ground truth."""
+        self.use = use
+        self.user_prompt = USER_PROMPT if use == "all" else USER_PROMPT_ANY
+        self.prompt_template = f"{SYSTEM_PROMPT}\n{self.user_prompt}"
+
     def item(self, record: Any) -> Item:
         """Read a record of the public schema (`Jiayi-Pan/Countdown-Tasks-3to4`: `target`, `nums`), or a Puzzle.
 
-        The prompt follows the paper (section 4), which asks for the final answer in a box.
+        The prompt follows the paper (section 4), which asks for the final answer in a box. The difficulty is how many
+        numbers there are and, where a solution is known, how many products and quotients it has.
         """
         puzzle = record if isinstance(record, Puzzle) else Puzzle.from_public_row(record)
-        user = USER_PROMPT.format(nums=list(puzzle.numbers), target=puzzle.target)
+        user = self.user_prompt.format(nums=list(puzzle.numbers), target=puzzle.target)
         return Item(
             messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": user}],
-            ground_truth={"target": puzzle.target, "numbers": list(puzzle.numbers)},
+            ground_truth={"target": puzzle.target, "numbers": list(puzzle.numbers), "use": self.use},
             gold=_boxed(puzzle.gold) if puzzle.gold else "",
+            extra_info={"difficulty": puzzle.difficulty},
             same_as=f"{puzzle.target} from {sorted(puzzle.numbers)}",
         )
 
     def corruptions(self, item: Item) -> Iterator[str]:
-        """No answer, another target, and the gold expression with a number too many and with one too few."""
+        """No answer, another target, a number that is not given, and the gold expression unboxed."""
         puzzle = Puzzle.from_ground_truth(item.ground_truth)
+        foreign = max(puzzle.numbers) + 1
         yield ""
         yield _boxed(str(puzzle.target + 1))
         yield _boxed(" + ".join(map(str, (*puzzle.numbers, puzzle.target))))
         if item.gold:
             expression = item.gold.removeprefix(_BOX).removesuffix("}")
             yield expression
-            yield _boxed(f"({expression}) * 1")
+            yield _boxed(f"({expression}) + {foreign} - {foreign}")
             yield _boxed(f"({expression}) = {puzzle.target + 1}")
 
     def judge(self, response: str, ground_truth: object) -> Verdict:
-        """Judge a response against `{"target": int, "numbers": [int, …]}` or the same as a JSON string."""
+        """Judge a response against `{"target": int, "numbers": [int, …], "use": "all" | "any"}`, or that as JSON text.
+
+        Without `use` it is `"all"`.
+        """
         puzzle = Puzzle.from_ground_truth(ground_truth)
         answer = last_answer(response)
         if answer is None:
@@ -74,7 +95,7 @@ class Countdown(Task):
             expression, total = _read_equation(answer)
         except NotArithmetic:
             return failed("format")
-        if sorted(item for item in expression if isinstance(item, int)) != sorted(puzzle.numbers):
+        if not puzzle.permits([item for item in expression if isinstance(item, int)]):
             return failed("wrong_numbers")
         if total not in (None, puzzle.target) or evaluate(expression) != puzzle.target:
             return failed("missed_target")
@@ -88,6 +109,7 @@ class Puzzle:
     target: int
     numbers: tuple[int, ...]
     gold: str = ""
+    use: Use = "all"
 
     @classmethod
     def from_ground_truth(cls, value: object) -> "Puzzle":
@@ -95,19 +117,31 @@ class Puzzle:
         truth = _from_json(value) if isinstance(value, str) else value
         if not isinstance(truth, Mapping) or not {"target", "numbers"} <= truth.keys():
             raise ValueError(f"a Countdown ground truth has the keys 'target' and 'numbers', not {value!r}")
-        return cls(_whole("target", truth["target"]), _operands(truth["numbers"]))
+        return cls(_whole("target", truth["target"]), _operands(truth["numbers"]), use=_use(truth.get("use", "all")))
 
     @classmethod
     def from_public_row(cls, row: object) -> "Puzzle":
         """Read a row of the public schema. Raises ValueError, naming the fault, for a malformed one."""
         if not isinstance(row, Mapping) or not set(COLUMNS) <= row.keys():
             raise ValueError(f"a row has the columns {' and '.join(COLUMNS)}, not {row!r}")
-        return cls.from_ground_truth({"target": row["target"], "numbers": row["nums"]})
+        return cls.from_ground_truth({"target": _from_cell(row["target"]), "numbers": _from_cell(row["nums"])})
 
     @property
     def content(self) -> tuple[int, tuple[int, ...]]:
         """What makes two items the same item: the target, and the numbers in any order."""
         return self.target, tuple(sorted(self.numbers))
+
+    @property
+    def difficulty(self) -> str:
+        """In words, such as `4 numbers, 2 products`; the number of numbers alone where no solution is known."""
+        products = f", {self.gold.count('*') + self.gold.count('/')} products" if self.gold else ""
+        return f"{len(self.numbers)} numbers{products}"
+
+    def permits(self, used: Sequence[int]) -> bool:
+        """Whether an equation may have just these numbers."""
+        if self.use == "all":
+            return sorted(used) == sorted(self.numbers)
+        return Counter(used) <= Counter(self.numbers)
 
 
 def _boxed(text: str) -> str:
@@ -130,6 +164,20 @@ def _from_json(text: str) -> object:
         raise ValueError(f"a Countdown ground truth given as a string must be JSON ({error}), not {text!r}") from error
 
 
+def _from_cell(value: object) -> object:
+    """A cell of a CSV file is text; its numbers are written as JSON: `98,"[44, 19, 35]"`."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError:
+        return value
+
+
+def _use(value: object) -> Use:
+    if value not in ("all", "any"):
+        raise ValueError(f"'use' must be 'all' or 'any', not {value!r}")
+    return value
+
+
 def _operands(value: object) -> tuple[int, ...]:
     if not isinstance(value, list | tuple):
         # Parquet readers hand lists over as arrays. Imported here: numpy is slow to load, and few callers need it.
@@ -145,6 +193,8 @@ def _operands(value: object) -> tuple[int, ...]:
 
 
 def _whole(name: str, value: object) -> int:
+    if type(value) is int:
+        return value
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"'{name}' must be made of whole numbers, not {value!r}")
     return int(value)

@@ -1,22 +1,28 @@
-"""Makes Countdown items that have a solution, with the four operators about equally often in it.
+"""Makes Countdown items that have a solution, balanced over the four operators and over difficulty.
 
-The operators are drawn first, then numbers are drawn until they can be joined by exactly those operators. Drawn the
-other way round, almost every solution would be sums and differences, since few random numbers divide one another and
-most products pass the target range.
+The difficulty is the number of numbers and of products and quotients in the solution. Each difficulty takes its turn;
+then operators and a target are drawn, and the target is taken apart by the operators until numbers are left. Drawn the
+other way round, numbers first, almost every solution would be sums and differences, since few random numbers divide one
+another and most products pass the target range.
 """
 
+import math
 import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from functools import cache
 from typing import NamedTuple
 
 from verl_reflect.tasks.countdown import Puzzle
 
 TRIES_PER_DRAW = 2_000
-"""Numbers drawn for one choice of operators before it is given up: five products of numbers up to 99 fit no target."""
+"""Tries for one choice of operators before it is given up: five products fit few targets up to 100."""
+
+MAX_BETWEEN = 10_000
+"""The largest value in the middle of an expression that is taken apart any further."""
 
 MAX_BARREN_DRAWS = 200
-"""Draws in a row that gave nothing new before the ranges are taken to be used up."""
+"""Draws in a row that gave nothing new before a difficulty is taken to be used up."""
 
 
 @dataclass(frozen=True)
@@ -50,76 +56,99 @@ class PuzzleRanges:
         )
 
 
-class _Term(NamedTuple):
-    text: str
-    value: int
+class Difficulty(NamedTuple):
+    """How many numbers a puzzle has, and how many products and quotients its solution."""
+
+    numbers: int
+    products: int
 
 
-def distinct_puzzles(count: int, seed: int, ranges: PuzzleRanges) -> list[Puzzle]:
+def difficulties(ranges: PuzzleRanges) -> list[Difficulty]:
+    """Every difficulty within the ranges, from sums of the fewest numbers to products of the most."""
+    sizes = range(ranges.min_numbers, ranges.max_numbers + 1)
+    return [Difficulty(size, products) for size in sizes for products in range(size)]
+
+
+def distinct_puzzles(count: int, seed: int, ranges: PuzzleRanges) -> Iterator[Puzzle]:
     """`count` different items, each with its gold expression; the same ones for the same arguments.
 
-    Raises ValueError where the ranges do not hold that many.
+    A larger `count` starts with those of a smaller one. Rounds over all difficulties, each in random order; a
+    difficulty that is used up drops out. Raises ValueError, after the last one found, where the ranges do not hold
+    that many.
     """
     rng = random.Random(seed)
-    found: dict[object, Puzzle] = {}
-    barren = 0
-    while len(found) < count:
-        puzzle = _draw(rng, ranges)
-        if puzzle is not None and puzzle.content not in found:
-            found[puzzle.content] = puzzle
-            barren = 0
-            continue
-        barren += 1
-        if barren == MAX_BARREN_DRAWS:
-            raise ValueError(f"only {len(found)} different items of the {count} wanted were found within {ranges}")
-    return list(found.values())
+    found: set[int] = set()  # hashes: 60 bytes an item, where the items themselves take 300
+    left = difficulties(ranges)
+    while left:
+        for difficulty in rng.sample(left, len(left)):
+            if len(found) == count:
+                return
+            puzzle = _draw_new(rng, ranges, difficulty, found)
+            if puzzle is None:
+                left.remove(difficulty)
+                continue
+            found.add(hash(puzzle.content))
+            yield puzzle
+    raise ValueError(f"only {len(found)} different items of the {count} wanted were found within {ranges}")
 
 
-def _draw(rng: random.Random, ranges: PuzzleRanges) -> Puzzle | None:
-    size = rng.randint(ranges.min_numbers, ranges.max_numbers)
-    operators = rng.choices("+-*/", k=size - 1)
-    for _ in range(TRIES_PER_DRAW):
-        numbers = [rng.randint(ranges.min_number, ranges.max_number) for _ in range(size)]
-        solution = _join(rng, numbers, operators)
-        if solution is not None and ranges.min_target <= solution.value <= ranges.max_target:
-            return Puzzle(solution.value, tuple(numbers), solution.text)
+def _draw_new(rng: random.Random, ranges: PuzzleRanges, difficulty: Difficulty, found: set[int]) -> Puzzle | None:
+    for _ in range(MAX_BARREN_DRAWS):
+        puzzle = _draw(rng, ranges, difficulty)
+        if puzzle is not None and hash(puzzle.content) not in found:
+            return puzzle
     return None
 
 
-def _join(rng: random.Random, numbers: list[int], operators: list[str]) -> _Term | None:
-    """Join the numbers by the operators, in their order but over random pairs; None where one fits no pair."""
-    terms = [_Term(str(number), number) for number in numbers]
-    for operator in operators:
-        pairs = [pair for pair in permutations(terms, 2) if _allowed(operator, *pair)]
-        if not pairs:
-            return None
-        left, right = rng.choice(pairs)
-        terms.remove(left)
-        terms.remove(right)
-        terms.append(_Term(f"({left.text} {operator} {right.text})", _value(operator, left.value, right.value)))
-    return _Term(terms[0].text[1:-1], terms[0].value)
+def _draw(rng: random.Random, ranges: PuzzleRanges, difficulty: Difficulty) -> Puzzle | None:
+    size, products = difficulty
+    operators = rng.choices("*/", k=products) + rng.choices("+-", k=size - 1 - products)
+    for _ in range(TRIES_PER_DRAW):
+        rng.shuffle(operators)
+        target = rng.randint(ranges.min_target, ranges.max_target)
+        numbers: list[int] = []
+        solution = _grow(rng, target, operators, numbers, ranges)
+        if solution is not None:
+            return Puzzle(target, tuple(rng.sample(numbers, size)), solution.removeprefix("(").removesuffix(")"))
+    return None
 
 
-def _allowed(operator: str, left: _Term, right: _Term) -> bool:
-    """Whether the result is a positive whole number and the operator does something (unlike `* 1`)."""
+def _grow(
+    rng: random.Random, value: int, operators: Sequence[str], numbers: list[int], ranges: PuzzleRanges
+) -> str | None:
+    """An expression of this value with just these operators, the first at its root; its numbers go into `numbers`.
+
+    None where it leads to a number out of range. What comes in between is a positive whole number, and every operator
+    does something, unlike `* 1`.
+    """
+    if not operators:
+        numbers.append(value)
+        return str(value) if ranges.min_number <= value <= ranges.max_number else None
+    sides = _split(rng, value, operators[0], ranges.max_number) if value <= MAX_BETWEEN else None
+    if sides is None:
+        return None
+    cut = rng.randint(1, len(operators))
+    left = _grow(rng, sides[0], operators[1:cut], numbers, ranges)
+    right = _grow(rng, sides[1], operators[cut:], numbers, ranges) if left else None
+    return f"({left} {operators[0]} {right})" if right else None
+
+
+def _split(rng: random.Random, value: int, operator: str, largest: int) -> tuple[int, int] | None:
+    """Two values that the operator joins to `value`; None where there are none."""
     match operator:
         case "+":
-            return True
+            return (part := rng.randint(1, value - 1), value - part) if value > 1 else None
         case "-":
-            return left.value > right.value
+            return value + (part := rng.randint(1, largest)), part
         case "*":
-            return left.value > 1 and right.value > 1
+            divisors = _divisors(value)
+            return (divisor := rng.choice(divisors), value // divisor) if divisors else None
         case _:
-            return right.value > 1 and left.value % right.value == 0
+            return value * (part := rng.randint(2, max(largest, 2))), part
 
 
-def _value(operator: str, left: int, right: int) -> int:
-    match operator:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-        case "*":
-            return left * right
-        case _:
-            return left // right
+@cache
+def _divisors(value: int) -> tuple[int, ...]:
+    """Those between 1 and the value."""
+    small = [divisor for divisor in range(2, math.isqrt(value) + 1) if value % divisor == 0]
+    return tuple(sorted({*small, *(value // divisor for divisor in small)}))

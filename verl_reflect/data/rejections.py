@@ -1,0 +1,53 @@
+"""Keeps the list of malformed records: which row, and why."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from verl_reflect.dataset_files import temporary_path
+
+MAX_REASON_CHARS = 500
+
+
+class Rejections:
+    """Collects rejected records in a file that appears with the data: `{"row": 7, "reason": "..."}` a line.
+
+    Rows count from 1. Where nothing is rejected there is no file, and an older one is removed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self.first = ""
+        """The first of them in words, `""` where there is none."""
+        self._temporary = temporary_path(path)
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> "Rejections":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def add(self, row: int, reason: str) -> None:
+        """Note one record."""
+        short = " ".join(reason.split())[:MAX_REASON_CHARS]
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._temporary.open("w", encoding="utf-8")
+            self.first = f"row {row}: {short}"
+        self._file.write(json.dumps({"row": row, "reason": short}) + "\n")
+        self.count += 1
+
+    def publish(self) -> None:
+        """Put the list in place."""
+        if self._file is None:
+            self.path.unlink(missing_ok=True)
+            return
+        self._file.close()
+        self._temporary.replace(self.path)
