@@ -113,3 +113,19 @@ def countdown_toy(
         paths = make_data(out, CHECKPOINT, seed=seed)
     for path in paths:
         print(path)
+
+
+@data.command()
+def bfcl(
+    out: Annotated[Path, typer.Option(help="Folder for test.parquet and its card.")],
+    source: Annotated[
+        str, typer.Option(help="Folder of the unpacked package bfcl-eval or of its data, or an installed package.")
+    ] = "bfcl_eval",
+) -> None:
+    """Berkeley Function Calling Leaderboard v4: its Python categories and irrelevance, for validation."""
+    from verl_reflect.tasks.bfcl_data import make_bfcl
+
+    try:
+        print(make_bfcl(out, source))
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
