@@ -136,7 +136,7 @@ def gold_calls(truth: Mapping[str, Any]) -> list[tuple[str, Arguments]]:
 
 def _first_values(accepted: Mapping[str, Sequence[Any]], required: Sequence[str] = ()) -> dict[str, Any]:
     return {
-        key: next((value for value in values if value != OMITTED), None)
+        key: next((value for value in values if value != OMITTED), OMITTED)
         for key, values in accepted.items()
         if key in required or (values and values[0] != OMITTED)
     }

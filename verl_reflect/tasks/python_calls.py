@@ -7,8 +7,8 @@ r"""Reads function calls in Python's syntax, `[f(a=1), g.h(b='x')]`, without `ev
 
 `ast.parse` is not used: brackets within brackets can keep it busy for very long or overflow its stack, and it prints
 warnings about what the model wrote. This reader leaves out what would have to be run: sums, calls within calls,
-lambdas, comprehensions, f-strings. A variable stands for its own name, and `data['x']` for its own text, since a benchmark
-may ask for a variable that the user named.
+lambdas, comprehensions, f-strings. A variable stands for its own name, and `data['x']` for its own text, since a
+benchmark may ask for a variable that the user named.
 """
 
 import re
