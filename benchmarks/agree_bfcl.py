@@ -3,8 +3,8 @@
     python benchmarks/agree_bfcl.py FOLDER      (the unpacked package bfcl-eval; see bfcl_checker)
 
 Each row's gold calls and systematic corruptions of them are judged twice: as JSON in Hermes' format against the checker
-alone, and in Python's syntax against its reader and checker. The package holds no
-outputs of models, so none are judged.
+alone, and in Python's syntax against its reader and checker. The package holds no outputs of
+models, so none are judged.
 """
 
 import sys

@@ -74,7 +74,7 @@ class Bfcl(Task):
             "possible_answer": record["ground_truth"],
         }
         _from_truth(truth)
-        text = json.dumps(truth, ensure_ascii=False)
+        text = json.dumps({**truth, "functions": _what_is_judged(truth)}, ensure_ascii=False)
         gold = hermes(gold_calls(truth)) or NO_CALL
         return Item(
             messages=record["question"][0],
@@ -88,7 +88,7 @@ class Bfcl(Task):
         """Nothing, prose, and the gold calls with one thing wrong; any call at all where none fits."""
         truth = json.loads(item.ground_truth)
         if truth["category"] in ABSTAINING:
-            yield from (hermes([(function["name"], {})]) for function in truth["functions"])
+            yield from (hermes([(tool["function"]["name"], {})]) for tool in item.tools)
             return
         calls = gold_calls(truth)
         yield from ("", PROSE, *map(hermes, wrong_in_number_or_name(calls)))
@@ -119,8 +119,27 @@ def _from_truth(ground_truth: object) -> tuple[AcceptedCall, ...]:
         raise ValueError(f"a malformed ground truth ({error!r}): {truth!r:.500}") from error
 
 
-# A row is judged for every response of its group, and its accepted calls are the same each time.
-_from_text = lru_cache(maxsize=1024)(_from_truth)
+# A row is judged for every response of its group, and its accepted calls are the same each time. This holds all rows.
+_from_text = lru_cache(maxsize=4096)(_from_truth)
+
+
+def _what_is_judged(truth: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The functions of the accepted calls, without what is there for the model: a row is read for every response."""
+    names = {name for answer in truth["possible_answer"] for name in answer}
+    return [
+        {
+            "name": function["name"],
+            "parameters": {
+                "properties": {
+                    key: {word: value[word] for word in ("type", "items") if word in value}
+                    for key, value in function["parameters"]["properties"].items()
+                },
+                "required": function["parameters"]["required"],
+            },
+        }
+        for function in truth["functions"]
+        if function["name"] in names
+    ]
 
 
 def gold_calls(truth: Mapping[str, Any]) -> list[tuple[str, Arguments]]:

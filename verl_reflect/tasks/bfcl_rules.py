@@ -11,7 +11,6 @@ The data list the accepted values of each parameter; `""` among them says that i
 The agreement with the leaderboard's own checker is measured by benchmarks/agree_bfcl.py.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,28 +27,7 @@ TYPES: Mapping[str, type] = {
 OMITTED = ""
 """Among the accepted values: the parameter may be left out."""
 
-_IGNORED = re.compile(r"[ ,./\-_*^]")
-
-
-class AcceptedObject(NamedTuple):
-    """An object, some of whose keys may be left out."""
-
-    values: Mapping[str, Sequence[Any]]
-    required: frozenset[str]
-
-    @classmethod
-    def from_data(cls, accepted: Mapping[str, Sequence[Any]]) -> "AcceptedObject":
-        return cls(
-            {key: [_plain(value) for value in values] for key, values in accepted.items()},
-            frozenset(key for key, values in accepted.items() if OMITTED not in values),
-        )
-
-    def admits(self, value: object) -> bool:
-        return (
-            isinstance(value, dict)
-            and self.required <= value.keys()
-            and all(key in self.values and _plain(item) in self.values[key] for key, item in value.items())
-        )
+_IGNORED = str.maketrans("'", '"', " ,./-_*^")
 
 
 class Parameter(NamedTuple):
@@ -61,22 +39,26 @@ class Parameter(NamedTuple):
     accepted: Sequence[Any]
     written: type | None
     """Type of the first accepted value that is not OMITTED."""
-    prepared: Sequence[Any]
-    """The accepted values as `admits` compares them."""
 
     @classmethod
     def from_data(cls, declaration: Mapping[str, Any], accepted: Sequence[Any]) -> "Parameter":
+        """Raises KeyError or TypeError for malformed data."""
         declared = declaration["type"]
         items = TYPES[declaration["items"]["type"]] if TYPES[declared] is list else None
-        written = next((type(value) for value in accepted if value != OMITTED), None)
-        return cls(declared, items, accepted, written, _prepared(TYPES[declared], items, accepted))
+        if TYPES[declared] is dict or items is dict:
+            _check_objects(accepted)
+        return cls(declared, items, accepted, _first_type(accepted))
 
     def admits(self, value: object) -> bool:
         value = _converted(value, self.declared)
         expected = TYPES[self.declared]
         if type(value) is not expected or self.written not in (None, expected):
             return type(value) in (expected, self.written) and self._items_fit(value) and value in self.accepted
-        return self._items_fit(value) and self._is_accepted(value)
+        if isinstance(value, dict):
+            return any(_object_fits(value, accepted) for accepted in self.accepted)
+        if isinstance(value, list):
+            return self._items_fit(value) and any(self._list_fits(value, accepted) for accepted in self.accepted)
+        return value in self.accepted or (isinstance(value, str) and _plain(value) in map(_plain, self.accepted))
 
     def _items_fit(self, value: object) -> bool:
         """Whether the items have the type of some accepted list's, one level deep."""
@@ -84,16 +66,28 @@ class Parameter(NamedTuple):
             return True
         return any(_items_fit(value, self.items, accepted) for accepted in self.accepted)
 
-    def _is_accepted(self, value: Any) -> bool:
-        match value:
-            case dict():
-                return any(accepted.admits(value) for accepted in self.prepared)
-            case list() if self.items is dict:
-                return any(_all_admitted(value, accepted) for accepted in self.prepared)
-            case list():
-                return [_plain(item) for item in value] in self.prepared
-            case _:
-                return _plain(value) in self.prepared
+    def _list_fits(self, value: list[Any], accepted: Any) -> bool:
+        if accepted == OMITTED:  # the leaderboard takes an empty list for one that is left out
+            return not value
+        if not isinstance(accepted, list) or len(value) != len(accepted):
+            return False
+        if self.items is dict:
+            return all(map(_object_fits, value, accepted))
+        return list(map(_plain, value)) == list(map(_plain, accepted))
+
+
+def _check_objects(accepted: Sequence[Any]) -> None:
+    for value in accepted:
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict) and not all(isinstance(values, list) for values in item.values()):
+                raise TypeError(f"an object of lists of accepted values was expected, not {item!r}")
+
+
+def _first_type(accepted: Sequence[Any]) -> type | None:
+    for value in accepted:
+        if value != OMITTED:
+            return type(value)
+    return None
 
 
 def _converted(value: object, declared: str) -> object:
@@ -107,28 +101,22 @@ def _converted(value: object, declared: str) -> object:
     return value
 
 
-def _prepared(expected: type, items: type | None, accepted: Sequence[Any]) -> list[Any]:
-    if expected is dict:
-        return [AcceptedObject.from_data(value) for value in accepted if isinstance(value, Mapping)]
-    lists = [value or [] for value in accepted if isinstance(value, list) or value == OMITTED]
-    if items is dict:
-        return [list(map(AcceptedObject.from_data, value)) for value in lists]
-    if expected is list:
-        return [list(map(_plain, value)) for value in lists]
-    return [_plain(value) for value in accepted]
-
-
 def _items_fit(value: list[Any], declared: type, accepted: object) -> bool:
     if not isinstance(accepted, list):
         return True
-    written = next((type(item) for item in accepted if item != OMITTED), None)
-    return all(type(item) in (declared, written) for item in value)
+    fitting = (declared, _first_type(accepted))
+    return all(type(item) in fitting for item in value)
 
 
-def _all_admitted(value: list[Any], accepted: Sequence[AcceptedObject]) -> bool:
-    return len(value) == len(accepted) and all(map(AcceptedObject.admits, accepted, value))
+def _object_fits(value: object, accepted: object) -> bool:
+    """Whether the object has accepted values, and every key that may not be left out."""
+    if not isinstance(value, dict) or not isinstance(accepted, dict):
+        return False
+    return all(key in value or OMITTED in values for key, values in accepted.items()) and all(
+        key in accepted and _plain(item) in map(_plain, accepted[key]) for key, item in value.items()
+    )
 
 
 def _plain(value: Any) -> Any:
     """Text without what the leaderboard ignores; anything else as it is."""
-    return _IGNORED.sub("", value).lower().replace("'", '"') if isinstance(value, str) else value
+    return value.translate(_IGNORED).lower() if isinstance(value, str) else value

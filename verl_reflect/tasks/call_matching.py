@@ -48,13 +48,11 @@ def judge_calls(response: str, expected: Sequence[ExpectedCall], *, python: bool
 
 
 def _wrong_tool(called: list[str], wanted: list[str]) -> str:
-    if called == wanted:
+    if sorted(called) == sorted(wanted):
         return ""
     for name in Counter(called) - Counter(wanted):
         return f"not wanted: {name}"
-    for name in Counter(wanted) - Counter(called):
-        return f"missing: {name}"
-    return ""
+    return f"missing: {next(iter(Counter(wanted) - Counter(called)))}"
 
 
 def _take(wanted: ExpectedCall, free: list[Call]) -> str | None:
