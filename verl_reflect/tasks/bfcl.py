@@ -88,7 +88,7 @@ class Bfcl(Task):
         """Nothing, prose, and the gold calls with one thing wrong; any call at all where none fits."""
         truth = json.loads(item.ground_truth)
         if truth["category"] in ABSTAINING:
-            yield from (hermes([(tool["function"]["name"], {})]) for tool in item.tools)
+            yield from (hermes([(name, {})]) for name in ("any", *(tool["function"]["name"] for tool in item.tools)))
             return
         calls = gold_calls(truth)
         yield from ("", PROSE, *map(hermes, wrong_in_number_or_name(calls)))

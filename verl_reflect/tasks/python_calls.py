@@ -14,8 +14,8 @@ benchmark may ask for a variable that the user named.
 import re
 from typing import Any
 
-MAX_CHARS = 20_000
-MAX_TOKENS = 3_000
+MAX_CHARS = 8_000
+MAX_TOKENS = 2_000
 """Names, values and punctuation marks of one text; the calls of one response take dozens. It bounds the time."""
 
 MAX_DEPTH = 20
