@@ -15,10 +15,10 @@ TRUTH = {"target": 56, "numbers": [3, 5, 7]}
 @pytest.mark.parametrize(
     ("response", "expected"),
     [
-        (r"\boxed{(3+5)*7}", {"score": 1.0, "category": "none"}),
-        (r"\boxed{3+5+7}", {"score": 0.0, "category": "missed_target"}),
-        (r"\boxed{8*7}", {"score": 0.0, "category": "wrong_numbers"}),
-        ("56", {"score": 0.0, "category": "format"}),
+        (r"\boxed{(3+5)*7}", {"score": 1.0, "category": "none", "detail": ""}),
+        (r"\boxed{3+5+7}", {"score": 0.0, "category": "missed_target", "detail": ""}),
+        (r"\boxed{8*7}", {"score": 0.0, "category": "wrong_numbers", "detail": ""}),
+        ("56", {"score": 0.0, "category": "format", "detail": ""}),
     ],
 )
 def test_scores_a_response_as_verl_asks(response: str, expected: dict[str, object]) -> None:

@@ -17,10 +17,11 @@ def compute_score(
     tasks: Sequence[str] = (),
     **kwargs: object,
 ) -> dict[str, float | str]:
-    """Score one response: `{"score": 1.0 or 0.0, "category": the task's error category, "none" if it passes}`.
+    """Score one response: `{"score": 1.0 or 0.0, "category": the task's error category or "none", "detail": text}`.
 
+    `detail` says more of the error, such as which parameter was wrong, or is `""`; all three keys are always there.
     The signature is verl's; `extra_info` and `kwargs` are not used. `tasks` names the user's own as `module:Class`.
     Raises ValueError for a data source without a task and for a malformed ground truth, never for a response.
     """
     verdict = task_for(data_source, tasks).judge(solution_str, ground_truth)
-    return {"score": verdict.score, "category": verdict.category}
+    return {"score": verdict.score, "category": verdict.category, "detail": verdict.detail}

@@ -152,6 +152,23 @@ def function_calling(
 
 
 @data.command()
+def bfcl(
+    out: Annotated[Path, typer.Option(help="Folder for test.parquet and its card.")],
+    source: Annotated[
+        str, typer.Option(help="Folder of the unpacked package bfcl-eval or of its data, or an installed package.")
+    ] = "bfcl_eval",
+) -> None:
+    """Berkeley Function Calling Leaderboard v4: its Python categories and irrelevance, for validation."""
+    from verl_reflect.tasks.bfcl import Bfcl
+    from verl_reflect.tasks.bfcl_source import bfcl_records, data_folder
+
+    with refusing_in_one_sentence():
+        folder = data_folder(source)
+        records = Source("bfcl-eval (BFCL v4)", lambda: bfcl_records(folder), licence="Apache-2.0")
+        report(make_dataset(Bfcl(), records, {"test": None}, seed=0, out=out))
+
+
+@data.command()
 def custom(
     out: Out,
     task: Annotated[str, typer.Option(help="Your task as module:Class (docs/tasks.md).")],

@@ -19,18 +19,25 @@ class Verdict:
 
     `score` is 1.0 (passed) or 0.0 (failed) and nothing between: the method pays for a retry that passes (paper,
     section 3). `category` is the error class for the paper's error tables, `"none"` for a response that passes.
+    `detail` says more to a person, such as which parameter was wrong; a task may leave it out.
     """
 
     score: float
     category: str
+    detail: str = ""
 
 
 PASSED = Verdict(1.0, "none")
 
+MAX_DETAIL_CHARS = 100
 
-def failed(category: str) -> Verdict:
-    """The verdict on a response with an error of this category."""
-    return Verdict(0.0, category)
+
+def failed(category: str, detail: str = "") -> Verdict:
+    """The verdict on a response with an error of this category.
+
+    `detail` may quote the response: it is cut short, and what no file can hold (half a surrogate pair) is spelled out.
+    """
+    return Verdict(0.0, category, detail[:MAX_DETAIL_CHARS].encode("utf-8", "backslashreplace").decode())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,11 @@ from functools import cache
 
 from verl_reflect.tasks.base import Task
 
-BUILT_IN = ("verl_reflect.tasks.countdown:Countdown",)
+BUILT_IN = (
+    "verl_reflect.tasks.countdown:Countdown",
+    "verl_reflect.tasks.function_calling:FunctionCalling",
+    "verl_reflect.tasks.bfcl:Bfcl",
+)
 
 
 def task_for(data_source: str, tasks: Sequence[str] = ()) -> Task:
