@@ -5,13 +5,16 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, SEARCHED_CHARS, last_answer, last_opening
+from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer, last_opening
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
 from verl_reflect.tasks.grader import GRADER, PastLimitsError
 from verl_reflect.tasks.written_number import read_number
 
 SYSTEM_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
 _HASHES = re.compile(r"####[ \t]*(?=[-+$\\*]*\.?[0-9])([^\n<]*)")
+
+HASHES_SEARCHED = 20_000
+"""Characters at the end of a response in which `####` counts, as after it there is little to say."""
 
 
 class Gsm8k(Task):
@@ -82,7 +85,7 @@ def _number(ground_truth: object) -> Fraction:
 
 def _answer(response: str) -> str | None:
     """What stands in the last box or tag, or after later hashes; the heading `#### Check` is no answer."""
-    later = max(0, last_opening(response), len(response) - SEARCHED_CHARS)
+    later = max(0, last_opening(response), len(response) - HASHES_SEARCHED)
     lines = _HASHES.findall(response, later)
     if not lines:
         return last_answer(response)

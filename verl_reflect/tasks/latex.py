@@ -1,6 +1,7 @@
 r"""Undoes what LaTeX answers differ in and do not mean: spacing, `\dfrac` for `\frac`, `\text{…}`, `$`, `\%`."""
 
 import re
+from fractions import Fraction
 
 _SPELLINGS = [
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
@@ -11,6 +12,12 @@ _SPELLINGS = [
     (re.compile(r"\^(?:\\circ|\{\\circ\})|\\degree|\N{DEGREE SIGN}"), r"^\\circ"),
     (re.compile(r"(?<![0-9])\s+|\s+(?![0-9])"), ""),  # `2 3` is not `23`
 ]
+_UNREAD = [
+    (re.compile(r"\\?%\s*\.?\s*$"), ""),
+    (re.compile(r"(?<=[0-9])(?:\\[,!]|\{,\})(?=[0-9])"), ""),
+    (re.compile(r"(?<=[0-9])i(?![a-zA-Z])"), " i"),
+]
+_REPEATING = re.compile(r"(?P<whole>[0-9]*)\.(?P<start>[0-9]*)\\overline\s*\{(?P<period>[0-9]+)\}")
 _LAST = re.compile(r"(?:%|\^\\circ)?\.?$")
 _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf|rm)\s*\{([^{}]*)\}")
 
@@ -22,9 +29,19 @@ def spelled_alike(text: str) -> str:
     return _LAST.sub("", _TEXT.sub(r"\1", text))
 
 
-def without_percent(text: str) -> str:
-    r"""The text without a percent sign at its end, since math-verify cannot read `12\%`."""
-    return re.sub(r"\\?%\s*\.?$", "", text.strip())
+def readable(text: str) -> str:
+    r"""The text as math-verify reads it: no `%` at its end, `1000` for `1\,000`, `4 i` for `4i`, 1/3 for 0.333…"""
+    for unread, read in _UNREAD:
+        text = unread.sub(read, text)
+    return _REPEATING.sub(_fraction, text)
+
+
+def _fraction(decimals: re.Match[str]) -> str:
+    """0.1666…, written with a bar over its last digit, is 1/10 + 6/90."""
+    whole, start, period = decimals.groups()
+    power = 10 ** len(start)
+    value = Fraction(int(f"0{whole}{start}"), power) + Fraction(int(period), (10 ** len(period) - 1) * power)
+    return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
 
 def words(text: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
 from verl_reflect.tasks.grader import GRADER, PastLimitsError
-from verl_reflect.tasks.latex import said, spelled_alike, without_percent, words
+from verl_reflect.tasks.latex import readable, said, spelled_alike, words
 
 SYSTEM_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
 _BARE_BOX = re.compile(r"\\f?boxed\s+([^\s{}$]+?)(?=\.?(?:\s|\$|$))")
@@ -91,7 +91,7 @@ def _same(gold: str, answer: str) -> bool:
         return said(answer) == word
     if ":" in gold_text or _other_base(gold_text, text):
         return False
-    return GRADER.same(without_percent(gold), without_percent(answer))
+    return GRADER.same(readable(gold), readable(answer))
 
 
 def _other_base(gold: str, answer: str) -> bool:
