@@ -138,7 +138,7 @@ def test_threads_share_one_process_and_never_mix_up_replies() -> None:
     assert verdicts == [number == 3 for number in numbers]
 
 
-def test_close_and_the_end_of_the_parent_end_the_process(grader: Grader) -> None:
+def test_close_ends_the_process(grader: Grader) -> None:
     grader.same(*HALF)
     assert grader._process is not None
     process = grader._process

@@ -84,7 +84,17 @@ ANY_TEXT = st.text(st.characters(exclude_categories=())) | st.binary().map(
     lambda content: content.decode("utf-8", errors="surrogateescape")
 )
 FRAGMENTS = st.sampled_from(
-    r"<answer> </answer> \boxed{ } { #### 4 2 . , - / = % x \frac \text{ \sqrt{ ^ _ ( ) [ ] : null <tool_call>".split()
+    [
+        "<answer>",
+        "</answer>",
+        r"\boxed{",
+        "#### ",
+        r"\frac",
+        r"\text{",
+        r"\sqrt{",
+        *"}{42.,-/=%x^_()[]: \n",
+        "<tool_call>",
+    ]
 )
 NEAR_ANSWERS = st.lists(FRAGMENTS, max_size=12).map("".join)
 
