@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hostile import HOSTILE, judged_in_time
+from hostile_calls import HOSTILE, judged_in_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 from conftest import compose_config
-from hostile import HOSTILE, judged_in_time
+from hostile_calls import HOSTILE, judged_in_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

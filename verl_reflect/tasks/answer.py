@@ -28,6 +28,12 @@ def last_answer(response: str) -> str | None:
     return None
 
 
+def last_opening(response: str) -> int:
+    """Where the last answer opens, complete or not; -1 where none does."""
+    floor = max(0, len(response) - SEARCHED_CHARS)
+    return max(response.rfind(TAG, floor), response.rfind(BOX, floor))
+
+
 def _until_end_tag(response: str, start: int) -> str | None:
     end = response.find(END_TAG, start, start + MAX_ANSWER_CHARS + len(END_TAG))
     return response[start:end] if end >= 0 else None

@@ -13,6 +13,8 @@ BUILT_IN = (
     "verl_reflect.tasks.countdown:Countdown",
     "verl_reflect.tasks.function_calling:FunctionCalling",
     "verl_reflect.tasks.bfcl:Bfcl",
+    "verl_reflect.tasks.gsm8k:Gsm8k",
+    "verl_reflect.tasks.math:Math",
 )
 
 
@@ -20,7 +22,7 @@ def task_for(data_source: str, tasks: Sequence[str] = ()) -> Task:
     """The task that judges the rows of this data source.
 
     What follows a slash only tells subsets apart, since verl reports validation by data source: the rows of
-    `countdown/blind` are Countdown's.
+    `countdown/blind` are Countdown's. A task may claim a name with a slash, such as `openai/gsm8k`.
 
     Args:
         tasks: The user's own, as `module:Class`; they go before this package's.
@@ -30,7 +32,7 @@ def task_for(data_source: str, tasks: Sequence[str] = ()) -> Task:
     """
     known = _by_data_source(tuple(tasks))
     try:
-        return known[data_source.partition("/")[0]]
+        return known[data_source if data_source in known else data_source.partition("/")[0]]
     except KeyError:
         raise ValueError(
             f"There is no task for data_source {data_source!r}, only for {', '.join(known)}: name your own in "

@@ -1,0 +1,100 @@
+r"""The MATH task (and MATH-500): competition problems whose answer is an expression in LaTeX."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer
+from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
+from verl_reflect.tasks.grader import GRADER, PastLimitsError
+from verl_reflect.tasks.latex import readable, said, spelled_alike, words
+
+SYSTEM_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
+_BARE_BOX = re.compile(r"\\f?boxed\s+([^\s{}$]+?)(?=\.?(?:\s|\$|$))")
+_OTHER_BOX = re.compile(r"\\(?:fbox|boxed)\s*\{")
+_BASE = re.compile(r"[0-9]_\{?([0-9]+)\}?$")
+_INFO = ("level", "subject", "type", "unique_id")
+
+
+class Math(Task):
+    r"""Judges an expression: in `\boxed{}` or in `<answer>`, whichever opens last.
+
+    - `format`: no complete answer;
+    - `wrong_answer`: it does not mean the same as the gold one;
+    - `timeout`: that could not be told within the limits of `grader`, which is the response's failure.
+    """
+
+    data_sources = (
+        "math",
+        "DigitalLearningGmbH/MATH-lighteval",
+        "lighteval/MATH",
+        "HuggingFaceH4/MATH-500",
+    )
+    categories = ("format", "wrong_answer", "timeout", "none")
+    reflection_prompt = (
+        "You tried solving the problem and got the wrong answer. Reflect on what went wrong and write a short "
+        "explanation that will help you do better next time."
+    )
+
+    def item(self, record: Any) -> Item:
+        r"""Read a public record: `problem`, and `answer` (MATH-500) or a `solution` with its answer in a box."""
+        if not isinstance(record, Mapping) or not isinstance(record.get("problem"), str):
+            raise ValueError(f"a MATH record has the text 'problem', not {record!r}")
+        truth = record.get("answer") or boxed(str(record.get("solution")))
+        _check(truth)
+        return Item(
+            messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": record["problem"]}],
+            ground_truth=truth,
+            gold=f"\\boxed{{{truth}}}",
+            extra_info={key: record[key] for key in _INFO if key in record},
+        )
+
+    def corruptions(self, item: Item) -> Iterator[str]:
+        """No answer, an open one, another one, and the gold one beside another."""
+        gold = item.ground_truth
+        yield ""
+        yield f"The answer is {gold}."
+        yield rf"\boxed{{{gold}"
+        yield r"\boxed{7919}" if "7919" not in gold else r"\boxed{7907}"
+        yield rf"\boxed{{{gold} \text{{ or }} 7919}}"
+
+    def judge(self, response: str, ground_truth: object) -> Verdict:
+        """Judge a response against the gold answer's LaTeX."""
+        gold = _check(ground_truth)
+        answer = last_answer(response)
+        if answer is None or not answer.strip():
+            return failed("format")
+        try:
+            return PASSED if _same(gold, answer) else failed("wrong_answer")
+        except PastLimitsError:
+            return failed("timeout")
+
+
+def boxed(solution: str) -> str | None:
+    r"""What a solution has in its last box, also in one of the data set's older spellings: `\boxed 5`, `\fbox{5}`."""
+    return last_answer(_OTHER_BOX.sub(r"\\boxed{", _BARE_BOX.sub(r"\\boxed{\1}", solution)))
+
+
+def _check(ground_truth: object) -> str:
+    if not isinstance(ground_truth, str) or not 0 < len(ground_truth.strip()) <= MAX_ANSWER_CHARS:
+        limit = f"a MATH ground truth is LaTeX of up to {MAX_ANSWER_CHARS} characters"
+        raise ValueError(f"{limit}, not {ground_truth!r}")
+    return ground_truth
+
+
+def _same(gold: str, answer: str) -> bool:
+    """By spelling where that decides, since words and ratios mean nothing to math-verify; by math-verify otherwise."""
+    gold_text, text = spelled_alike(gold), spelled_alike(answer)
+    if gold_text == text:
+        return True
+    if (word := words(gold)) is not None:
+        return said(answer) == word
+    if ":" in gold_text or _other_base(gold_text, text):
+        return False
+    return GRADER.same(readable(gold), readable(answer))
+
+
+def _other_base(gold: str, answer: str) -> bool:
+    """Both name the base that they are written in, and it is not the same."""
+    bases = _BASE.search(gold), _BASE.search(answer)
+    return all(bases) and len({base[1] for base in bases if base}) == 2
