@@ -23,7 +23,7 @@ def draw_curves(trainings: Sequence[ToyTraining], path: Path, controls: Sequence
         for measure, style in STYLE.items():
             _draw(axes, training, measure, style, measure.name)
     for control in controls:
-        _draw(axes, control, REFLECT, CONTROL_STYLE, "the same, trained on shuffled rewards")
+        _draw(axes, control, REFLECT, CONTROL_STYLE, "second try after reflecting, shuffled rewards")
     axes.set(xlabel="training step", ylabel="success on held-out items, %", ylim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
     handles, labels = axes.get_legend_handles_labels()

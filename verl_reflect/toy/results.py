@@ -75,7 +75,7 @@ def _training(out: Path, name: str, seed: int) -> ToyTraining:
 
 def _section(pairs: Sequence[Pair]) -> str:
     lines = [
-        f"Held-out items, temperature 1, %, with 95 % intervals. {STEPS} steps of 32 failures × 8 reflections; only "
+        f"Held-out items, temperature 1, %, with 95 % intervals. {STEPS} steps of 32 failures × 8 reflections; only",
         "reflections are trained.",
         "",
         "| | seed | before | after | Δ | rewards shuffled |",
@@ -90,7 +90,7 @@ def _section(pairs: Sequence[Pair]) -> str:
     for pair in pairs:
         lines.append(
             f"- seed {pair.seed}: {pair.over_blind().percent('+')} points over the same model's retry without "
-            f"reflecting, {pair.over_shuffled().percent('+')} over the training with shuffled rewards."
+            f"reflecting,\n  {pair.over_shuffled().percent('+')} over the training with shuffled rewards."
         )
     lines += [
         "",
