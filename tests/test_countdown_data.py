@@ -132,6 +132,11 @@ def test_items_outside_the_ranges_are_left_in_the_source(tmp_path: Path) -> None
         assert json.loads(card_path(path).read_text())["records_passed_over"] == 2 * 19
 
 
+def test_a_source_with_nothing_within_the_ranges_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="0 different items are there, and 19 are wanted"):
+        make(tmp_path, source=public_file(tmp_path / "public.parquet", 40), ranges=PuzzleRanges(5, 6))
+
+
 def test_without_a_number_of_training_rows_all_of_a_source_are_used(tmp_path: Path) -> None:
     train, *_ = make(tmp_path, train=None, source=public_file(tmp_path / "public.parquet", 40))
     assert len(contents(train)) == 40 - 4 - 3

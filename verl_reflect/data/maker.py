@@ -77,7 +77,7 @@ def make_dataset(
         paths = [file.publish(card) for file in files]
         rejections.publish()
     rows = sum(filled.values())
-    return Made(paths, rows, survey.duplicates, rejections.count, rejections.path, rejections.first)
+    return Made(paths, rows, survey.usable - survey.different, rejections.count, rejections.path, rejections.first)
 
 
 def read_item(task: Task, record: Record) -> Item:
@@ -150,7 +150,7 @@ def _counts(survey: Survey, rejections: Rejections) -> dict[str, object]:
     return {
         "records": survey.records,
         "records_malformed": rejections.count,
-        "records_duplicate": survey.duplicates,
+        "records_duplicate": survey.usable - survey.different,
         "records_passed_over": survey.records - survey.usable - rejections.count,
     }
 

@@ -29,6 +29,8 @@ class Survey:
 
     def __init__(self) -> None:
         self.records = 0
+        self.different = 0
+        """Items, known once they are assigned."""
         self._positions = array("I")
         self._keys = array("Q")
 
@@ -42,18 +44,24 @@ class Survey:
         self._positions.append(position)
         self._keys.append(key)
 
-    @property
-    def duplicates(self) -> int:
-        """Usable records whose item came before."""
-        return self.usable - len(self.first_of_each(in_order=True))
-
     def first_of_each(self, in_order: bool) -> NDArray[np.uint32]:
         """Positions of the first record of each item, by key, or as they come in the source.
 
         By key is at random, but the same item has the same place whatever else is in the source.
         """
-        _, first = np.unique(np.frombuffer(self._keys, np.uint64), return_index=True)
-        return np.frombuffer(self._positions, np.uint32)[np.sort(first) if in_order else first]
+        keys = np.asarray(self._keys)
+        by_key = keys.argsort(kind="stable").astype(np.uint32)
+        new = np.ones(len(keys), bool)
+        new[1:] = _rises(keys[by_key])
+        first = by_key[new]
+        if in_order:
+            first.sort()
+        return np.asarray(self._positions)[first]
+
+
+def _rises(ordered: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Where a key in an ordered array differs from the one before; one shorter than the array."""
+    return ordered[1:] != ordered[:-1]
 
 
 def assign(survey: Survey, sizes: Sizes, in_order: bool) -> tuple[bytes, dict[str, int]]:
@@ -64,6 +72,7 @@ def assign(survey: Survey, sizes: Sizes, in_order: bool) -> tuple[bytes, dict[st
     if any(size is not None and size < 1 for size in sizes.values()):
         raise ValueError(f"each split needs at least one row, not {dict(sizes)}")
     positions = survey.first_of_each(in_order)
+    survey.different = len(positions)
     splits = np.full(survey.records, LEFT_OUT, np.uint8)
     filled: dict[str, int] = {}
     taken = 0
@@ -78,6 +87,7 @@ def assign(survey: Survey, sizes: Sizes, in_order: bool) -> tuple[bytes, dict[st
 
 def check_disjoint(keys: Sequence["array[int]"], sizes: Mapping[str, int]) -> None:
     """Raise ValueError unless the splits have their sizes and no key is there twice."""
-    written = np.concatenate([np.frombuffer(each, np.uint64) for each in keys])
-    if list(map(len, keys)) != list(sizes.values()) or len(np.unique(written)) != len(written):
+    written = np.concatenate([np.asarray(each) for each in keys])
+    written.sort()
+    if list(map(len, keys)) != list(sizes.values()) or not _rises(written).all():
         raise ValueError("the source gave other records when it was read again")
