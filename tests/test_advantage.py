@@ -80,3 +80,33 @@ def test_shuffling_pays_as_many_but_not_the_same() -> None:
         assert rows[4:] == [[0.0, 0.0], [0.0, 0.0]], "rewards do not leave their group"
         winners.add([row[0] for row in rows].index(1.5))
     assert winners == {0, 1, 2, 3}
+
+
+def session_advantages(sessions: list[tuple[float, int]], estimator: str = "grpo") -> list[list[float]]:
+    """Advantages of sessions of one group, given as (reward, number of trained turns); every turn is a row of a token."""
+    keys = [f"a_{number}_{turn}" for number, (_, turns) in enumerate(sessions) for turn in range(turns)]
+    rewards = torch.tensor([[reward] for reward, turns in sessions for _ in range(turns)])
+    data = DataProto(
+        batch=TensorDict(
+            {"response_mask": torch.ones(len(keys), 1), "token_level_rewards": rewards}, batch_size=len(keys)
+        ),
+        non_tensor_batch={"uid": np.array(["a"] * len(keys), dtype=object)},
+    )
+    result = compute_advantage_for_multi_trajectories(data, keys, estimator, num_repeat=2, config=None)
+    flat = iter(result.batch["advantages"][:, 0].tolist())
+    return [[round(next(flat), 4) for _ in range(turns)] for _, turns in sessions]
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_all_trained_turns_of_a_session_earn_the_same(turns: int) -> None:
+    assert session_advantages([(1, turns), (0, turns)]) == [[ROOT_HALF] * turns, [-ROOT_HALF] * turns]
+
+
+def test_a_session_counts_once_in_the_baseline_however_many_turns_it_trains() -> None:
+    rows = session_advantages([(1, 1), (0, 3), (0, 3), (0, 3)])
+    assert rows == [[1.5], [-0.5] * 3, [-0.5] * 3, [-0.5] * 3]
+
+
+def test_other_estimators_would_count_the_turns_and_are_refused_by_the_checks() -> None:
+    assert session_advantages([(1, 1), (0, 1), (0, 1)], "rloo")[0] == [1.0]
+    assert session_advantages([(1, 3), (0, 1), (0, 1)], "rloo")[0] != [1.0] * 3
