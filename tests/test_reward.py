@@ -46,8 +46,11 @@ def test_the_task_of_a_data_source() -> None:
     assert isinstance(task_for("countdown"), Countdown)
 
 
-def test_importing_the_reward_function_loads_nothing_heavy() -> None:
-    program = "import sys, verl_reflect.reward; print(*{name.partition('.')[0] for name in sys.modules})"
+def test_importing_the_reward_function_and_its_tasks_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; from verl_reflect.tasks.registry import wordings; wordings();"
+        "import verl_reflect.reward; print(*{name.partition('.')[0] for name in sys.modules})"
+    )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"datasets", "math_verify", "numpy", "omegaconf", "pandas", "pyarrow", "sympy", "torch", "verl"} & set(
         loaded

@@ -45,6 +45,7 @@ FORMATS = {
     "after the last of two thoughts": f"a</think>{hermes([('x', {})])}</think>\n\n{text([F, G])}",
     "before an open thought": f"{text([F, G])}<think>or {hermes([('x', {})])}",
     "the last kind of marker": f"[TOOL_CALLS]{text([F])} or rather {hermes([BOTH[0]])} and {hermes([BOTH[1]])}",
+    "two kinds in turns": f"{hermes([BOTH[0]])} or [TOOL_CALLS]{text([F])} and {hermes([BOTH[1]])}",
     "a marker before a fence": f"{hermes(BOTH)}\n```json\n{text([F])}\n```",
 }
 
