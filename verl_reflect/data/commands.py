@@ -142,11 +142,11 @@ def function_calling(
     out: Out,
     train: Train = None,
     validation: Validation = 500,
-    test: Test = 1_000,
+    test: Test = 12_000,
     seed: Seed = 0,
     source: From = "Salesforce/xlam-function-calling-60k",
 ) -> None:
-    """Calls of the right functions with the right arguments (paper, section 4)."""
+    """Calls of the right functions with the right arguments (paper, section 4, which tests on 12,000)."""
     task = "verl_reflect.tasks.function_calling:FunctionCalling"
     make_from_source(task, open_source(source), out, train, validation, test, seed)
 
