@@ -10,7 +10,11 @@ MEGABYTE = 1_000_000
 GROUND_TRUTHS: dict[str, object] = {
     "countdown": {"target": 56, "numbers": [3, 5, 7]},
     "function_calling": {"answers": [{"name": "add", "arguments": {"a": 1, "b": [2]}}]},
-    "bfcl": {"category": "irrelevance", "functions": [], "possible_answer": []},
+    "bfcl": {
+        "category": "simple_python",
+        "functions": [{"name": "f", "parameters": {"properties": {"x": {"type": "integer"}}, "required": ["x"]}}],
+        "possible_answer": [{"f": {"x": [3]}}],
+    },
     "gsm8k": "42",
     "math": r"\frac{1}{2}",
 }

@@ -83,9 +83,9 @@ def test_shuffling_pays_as_many_but_not_the_same() -> None:
 
 
 def session_advantages(sessions: list[tuple[float, int]], estimator: str = "grpo") -> list[list[float]]:
-    """Advantages of sessions of one group, given as (reward, number of trained turns); every turn is a row of a token."""
+    """Advantages of the sessions of a group, given as (reward, trained turns). Every turn is a row of one token."""
     keys = [f"a_{number}_{turn}" for number, (_, turns) in enumerate(sessions) for turn in range(turns)]
-    rewards = torch.tensor([[reward] for reward, turns in sessions for _ in range(turns)])
+    rewards = torch.tensor([[float(reward)] for reward, turns in sessions for _ in range(turns)])
     data = DataProto(
         batch=TensorDict(
             {"response_mask": torch.ones(len(keys), 1), "token_level_rewards": rewards}, batch_size=len(keys)

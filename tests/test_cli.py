@@ -172,7 +172,7 @@ def test_check_task_without_a_source_says_that_no_verdict_was_looked_at() -> Non
         ("no.such.module:Task", "cannot be imported"),
         ("verl_reflect.tasks.countdown:Nothing", "has no 'Nothing'"),
         ("verl_reflect.tasks.base:Task", "cannot be made: Can't instantiate abstract class Task"),
-        ("collections:OrderedDict", "is not a verl_reflect.tasks.base.Task"),
+        ("collections:OrderedDict", "is not a class derived from verl_reflect.tasks.base.Task"),
     ],
 )
 def test_check_task_refuses_what_is_no_task_in_one_line(task: str, fault: str) -> None:

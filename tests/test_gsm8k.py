@@ -197,4 +197,4 @@ def test_a_malformed_ground_truth_is_an_error_of_the_data(truth: object) -> None
 
 def test_verls_own_rows_are_judged_too() -> None:
     assert task_for("openai/gsm8k") is task_for("gsm8k") is task_for("gsm8k/hard")
-    assert compute_score("openai/gsm8k", "#### 72", "72") == {"score": 1.0, "category": "none"}
+    assert compute_score("openai/gsm8k", "#### 72", "72") == {"score": 1.0, "category": "none", "detail": ""}

@@ -74,7 +74,7 @@ def test_validation_names_what_was_judged_wrongly() -> None:
 
 def test_a_users_own_task_is_found_by_its_data_source() -> None:
     assert isinstance(task_for("echo/held_out", [ECHO]), Echo)
-    assert compute_score("echo", "word", "word", tasks=[ECHO]) == {"score": 1.0, "category": "none"}
+    assert compute_score("echo", "word", "word", tasks=[ECHO]) == {"score": 1.0, "category": "none", "detail": ""}
     assert isinstance(task_for("countdown", [ECHO]), Countdown)
     assert Echo.reflection_prompt in wordings([ECHO])
 

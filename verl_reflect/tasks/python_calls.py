@@ -46,7 +46,7 @@ class NotPythonCalls(ValueError):  # noqa: N818  (it names what the text is, not
 
 def looks_like_python_calls(text: str) -> bool:
     """Whether the text starts like a call, or a list of calls."""
-    return _START.match(text) is not None
+    return _START.match(text, 0, MAX_CHARS) is not None
 
 
 def read_python_calls(text: str) -> list[PythonCall]:
