@@ -38,7 +38,7 @@ def verdict(row: str, response: str) -> tuple[float, str, str]:
 
 
 def test_the_rows_have_every_category() -> None:
-    assert list(dict.fromkeys(item.extra_info["category"] for item in ITEMS.values())) == list(CATEGORIES)
+    assert list(dict.fromkeys(item.facts["category"] for item in ITEMS.values())) == list(CATEGORIES)
 
 
 @pytest.mark.parametrize("row", ITEMS)
@@ -255,7 +255,7 @@ def test_the_command_writes_the_rows_in_verls_schema(tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, ["data", "bfcl", "--out", str(tmp_path), "--source", str(ROWS)])
     assert ran.exit_code == 0, ran.output
     rows = pq.read_table(tmp_path / "test.parquet").to_pylist()
-    assert [row["extra_info"]["id"] for row in rows] == list(ITEMS)
+    assert [json.loads(row["extra_info"]["facts"])["id"] for row in rows] == list(ITEMS)
     assert rows[0]["data_source"] == "bfcl/simple_python"
     assert isinstance(task_for(rows[0]["data_source"]), Bfcl)
     for row in rows:

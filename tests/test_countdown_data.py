@@ -23,7 +23,7 @@ def make(out: Path, *, train: int | None = 12, test: int = 3, seed: int = 1, **o
 
 
 def contents(path: Path) -> set[tuple[int, tuple[int, ...]]]:
-    truths = [row["reward_model"]["ground_truth"] for row in pq.read_table(path).to_pylist()]
+    truths = [json.loads(row["reward_model"]["ground_truth"]) for row in pq.read_table(path).to_pylist()]
     return {(truth["target"], tuple(sorted(truth["numbers"]))) for truth in truths}
 
 
@@ -36,7 +36,7 @@ def public_file(path: Path, count: int) -> str:
 def test_a_row_has_verls_schema(tmp_path: Path) -> None:
     train, *_ = make(tmp_path)
     row = pq.read_table(train).to_pylist()[5]
-    truth, extra = row["reward_model"]["ground_truth"], row["extra_info"]
+    truth, extra = json.loads(row["reward_model"]["ground_truth"]), row["extra_info"]
     assert set(truth) == {"target", "numbers", "use"}
     assert row == {
         "data_source": "countdown",
@@ -52,9 +52,9 @@ def test_a_row_has_verls_schema(tmp_path: Path) -> None:
             },
         ],
         "ability": "countdown",
-        "reward_model": {"style": "rule", "ground_truth": truth},
+        "reward_model": {"style": "rule", "ground_truth": json.dumps(truth)},
         "tools": None,
-        "extra_info": {"split": "train", "index": 5, "gold": extra["gold"], "difficulty": extra["difficulty"]},
+        "extra_info": {"split": "train", "index": 5, "gold": extra["gold"], "facts": extra["facts"]},
     }
 
 
@@ -70,7 +70,7 @@ def test_the_wording_and_the_verdict_follow_use(tmp_path: Path) -> None:
     _, _, test = make(tmp_path, use="any")
     row = pq.read_table(test).to_pylist()[0]
     assert row["prompt"][-1]["content"].startswith("Using any of the numbers")
-    assert row["reward_model"]["ground_truth"]["use"] == "any"
+    assert json.loads(row["reward_model"]["ground_truth"])["use"] == "any"
 
 
 @pytest.mark.parametrize("from_source", [False, True])
@@ -110,7 +110,7 @@ def test_a_card_says_where_the_rows_came_from(tmp_path: Path) -> None:
 
 def test_made_up_items_are_balanced_over_difficulty_and_the_card_says_so(tmp_path: Path) -> None:
     train, *_ = make(tmp_path, train=70)
-    told = Counter(row["extra_info"]["difficulty"] for row in pq.read_table(train).to_pylist())
+    told = Counter(json.loads(row["extra_info"]["facts"])["difficulty"] for row in pq.read_table(train).to_pylist())
     assert json.loads(card_path(train).read_text())["difficulty"] == told
     assert set(told.values()) <= {9, 10, 11}
     assert len(told) == 7, "0 to 2 products among 3 numbers, 0 to 3 among 4"

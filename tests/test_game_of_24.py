@@ -27,7 +27,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def numbers_of(row: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(sorted(row["reward_model"]["ground_truth"]["numbers"]))
+    return tuple(sorted(json.loads(row["reward_model"]["ground_truth"])["numbers"]))
 
 
 @cache
@@ -69,8 +69,8 @@ def test_the_puzzles_are_all_that_have_a_solution_and_no_other(rows: list[dict[s
 
 
 def test_they_stand_in_the_order_of_their_ranks(rows: list[dict[str, Any]]) -> None:
-    assert [row["extra_info"]["rank"] for row in rows] == list(range(1, 1363))
-    assert rows[0]["extra_info"]["solved_percent"] == 99.2
+    assert [json.loads(row["extra_info"]["facts"])["rank"] for row in rows] == list(range(1, 1363))
+    assert json.loads(rows[0]["extra_info"]["facts"])["solved_percent"] == 99.2
     assert numbers_of(rows[0]) == (1, 1, 4, 6)
 
 

@@ -94,8 +94,8 @@ def test_public_records_become_items_that_pass_and_whose_corruptions_fail() -> N
     math_500 |= {"subject": "Precalculus", "level": 2, "unique_id": "test/precalculus/807.json"}
     items = [TASK.item(math), TASK.item(math_500)]
     assert [item.ground_truth for item in items] == [r"\frac12", math_500["answer"]]
-    assert items[0].extra_info == {"level": "Level 1", "type": "Algebra"}
-    assert items[1].extra_info == {"level": 2, "subject": "Precalculus", "unique_id": "test/precalculus/807.json"}
+    assert items[0].facts == {"level": "Level 1", "type": "Algebra"}
+    assert items[1].facts == {"level": 2, "subject": "Precalculus", "unique_id": "test/precalculus/807.json"}
     items += [TASK.item({"problem": "?", "answer": shape.gold}) for shape in SHAPES]
     assert list(TASK.validate(items)) == []
 

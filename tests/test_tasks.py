@@ -42,14 +42,14 @@ ECHO = f"{__name__}:Echo"
 
 
 def test_a_row_has_verls_schema() -> None:
-    item = Item([{"role": "user", "content": "Go"}], "gt", gold="yes", tools=[{"name": "f"}], extra_info={"level": 3})
+    item = Item([{"role": "user", "content": "Go"}], "gt", gold="yes", tools=[{"name": "f"}], facts={"level": 3})
     assert Echo().row(item, "test", 7) == {
         "data_source": "echo",
         "prompt": [{"role": "user", "content": "Go"}],
         "ability": "echo",
         "reward_model": {"style": "rule", "ground_truth": "gt"},
         "tools": json.dumps([{"name": "f"}]),
-        "extra_info": {"split": "test", "index": 7, "gold": "yes", "level": 3},
+        "extra_info": {"split": "test", "index": 7, "gold": "yes", "facts": '{"level": 3}'},
     }
 
 

@@ -16,7 +16,7 @@ ROWS_PER_GROUP = 2048
 class SplitFile:
     """`<split>.parquet` in the folder `out`, while it is made.
 
-    Items with a `difficulty` in `extra_info` are counted by it on the card.
+    Items with a `difficulty` among their facts are counted by it on the card.
     """
 
     def __init__(self, out: Path, split: str) -> None:
@@ -39,8 +39,8 @@ class SplitFile:
         """Append an item. Raises ValueError for values that no parquet column takes."""
         self._waiting.append(task.row(item, self.split, len(self.keys)))
         self.keys.append(key)
-        if "difficulty" in item.extra_info:
-            self._difficulties[str(item.extra_info["difficulty"])] += 1
+        if "difficulty" in item.facts:
+            self._difficulties[str(item.facts["difficulty"])] += 1
         if len(self._waiting) == ROWS_PER_GROUP:
             self._flush()
 

@@ -52,7 +52,7 @@ class Item:
     """A response that passes, `""` where none is known."""
     tools: Sequence[Mapping[str, Any]] = ()
     """Functions that the model may call, in the OpenAI schema, for the chat template's `tools`."""
-    extra_info: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     """What else a person may want to know of it. Data cards count items by `difficulty`, where there is one."""
     same_as: str = ""
     """Items with the same text here are one item in another guise, such as with its numbers in another order."""
@@ -110,7 +110,8 @@ class Task(ABC):
     def row(self, item: Item, split: str, index: int) -> dict[str, Any]:
         """The item in the schema that verl's `RLHFDataset` and reward managers read; `index` counts within the split.
 
-        `tools` is JSON text or null, because tools have no fields in common.
+        `tools` and `extra_info.facts` are JSON text, so that files of different tasks have the same columns and can be
+        trained on together. (`ground_truth` is as the item has it: text, in all tasks of this package.)
         """
         return {
             "data_source": self.data_sources[0],
@@ -118,7 +119,7 @@ class Task(ABC):
             "ability": self.data_sources[0],
             "reward_model": {"style": "rule", "ground_truth": item.ground_truth},
             "tools": json.dumps([dict(tool) for tool in item.tools], ensure_ascii=False) if item.tools else None,
-            "extra_info": {"split": split, "index": index, "gold": item.gold, **item.extra_info},
+            "extra_info": {"split": split, "index": index, "gold": item.gold, "facts": json.dumps(dict(item.facts))},
         }
 
     def validate(self, items: Iterable[Item]) -> Iterator[Fault]:

@@ -81,14 +81,14 @@ class Bfcl(Task):
             ground_truth=text,
             gold=gold if self.judge(gold, text).score else "",
             tools=[openai_tool(function) for function in record["function"]],
-            extra_info={"id": record.get("id", ""), "category": record["category"]},
+            facts={"id": record.get("id", ""), "category": record["category"]},
             same_as=record.get("id", ""),
         )
 
     def row(self, item: Item, split: str, index: int) -> dict[str, Any]:
         """As any row; the data source names the category, as in `bfcl/live_simple`, since verl reports by it."""
         row = super().row(item, split, index)
-        return {**row, "data_source": f"{self.data_sources[0]}/{item.extra_info['category']}"}
+        return {**row, "data_source": f"{self.data_sources[0]}/{item.facts['category']}"}
 
     def corruptions(self, item: Item) -> Iterator[str]:
         """Nothing, prose, and the gold calls with one thing wrong; any call at all where none fits."""

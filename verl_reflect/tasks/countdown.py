@@ -63,9 +63,9 @@ class Countdown(Task):
         user = self.user_prompt.format(nums=list(puzzle.numbers), target=puzzle.target)
         return Item(
             messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": user}],
-            ground_truth={"target": puzzle.target, "numbers": list(puzzle.numbers), "use": self.use},
+            ground_truth=json.dumps({"target": puzzle.target, "numbers": list(puzzle.numbers), "use": self.use}),
             gold=_boxed(puzzle.gold) if puzzle.gold else "",
-            extra_info={"difficulty": puzzle.difficulty},
+            facts={"difficulty": puzzle.difficulty},
             same_as=f"{puzzle.target} from {sorted(puzzle.numbers)}",
         )
 

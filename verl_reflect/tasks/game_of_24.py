@@ -6,6 +6,7 @@ al., 2023), whose test set is the ranks 901 to 1000.
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class GameOf24(Countdown):
         numbers = tuple(map(int, record["numbers"].split()))
         item = super().item(Puzzle(24, numbers))
         facts = {"rank": int(record["rank"]), "solved_percent": float(record["solved"])}
-        return Item(item.messages, item.ground_truth, extra_info={**item.extra_info, **facts}, same_as=item.same_as)
+        return replace(item, facts={**item.facts, **facts})
 
     def row(self, item: Item, split: str, index: int) -> dict[str, Any]:
         """As Countdown's row, with a `data_source` of its own."""

@@ -47,7 +47,7 @@ class Gsm8k(Task):
             messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": record["question"]}],
             ground_truth=truth,
             gold=f"\\boxed{{{truth}}}",
-            extra_info={"solution": record["answer"]},
+            facts={"solution": record["answer"]},
         )
 
     def corruptions(self, item: Item) -> Iterator[str]:

@@ -46,7 +46,7 @@ class Math(Task):
             messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": record["problem"]}],
             ground_truth=truth,
             gold=f"\\boxed{{{truth}}}",
-            extra_info={key: record[key] for key in _INFO if key in record},
+            facts={key: record[key] for key in _INFO if key in record},
         )
 
     def corruptions(self, item: Item) -> Iterator[str]:
