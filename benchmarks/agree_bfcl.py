@@ -1,12 +1,13 @@
 """Agreement of our verdicts with the leaderboard's own checker, on every row of its Python categories.
 
-    python benchmarks/agree_bfcl.py FOLDER      (the unpacked package bfcl-eval; see bfcl_checker)
+    python benchmarks/agree_bfcl.py FOLDER [--outputs OUT.jsonl]      (the unpacked package bfcl-eval; see bfcl_checker)
 
 Each row's gold calls and systematic corruptions of them are judged twice: as JSON in Hermes' format against the checker
-alone, and in Python's syntax against its reader and checker. The package holds no outputs of
-models, so none are judged.
+alone, and in Python's syntax against its reader and checker. The package holds no outputs of models; with `--outputs`
+those of `answer_bfcl.py` are judged instead, as text.
 """
 
+import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -167,9 +168,24 @@ def compare_abstaining(record: dict[str, Any], truth: str, checker: Checker, tal
         tally.add(record, "Python", "abstain", ours, checker.abstains(text), text)
 
 
+def compare_outputs(records: list[dict[str, Any]], outputs: list[dict[str, str]], checker: Checker) -> Tally:
+    """What a model said, read and judged by both."""
+    tally, by_id = Tally(), {record["id"]: record for record in records}
+    for output in outputs:
+        record, text = by_id[output["id"]], output["text"]
+        ours = Bfcl().judge(text, Bfcl().item(record).ground_truth).score == 1.0
+        tally.add(record, "text", "a model's", ours, checker.accepts_text(text, record), text)
+    return tally
+
+
 def main() -> None:
-    records = list(bfcl_records(data_folder(sys.argv[1])))
-    compare(records, Checker(Path(sys.argv[1]))).print(Console())
+    folder, *rest = sys.argv[1:]
+    records, checker = list(bfcl_records(data_folder(folder))), Checker(Path(folder))
+    if rest:
+        outputs = [json.loads(line) for line in Path(rest[1]).read_text(encoding="utf-8").splitlines()]
+        compare_outputs(records, outputs, checker).print(Console())
+    else:
+        compare(records, checker).print(Console())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What is wrong with a run is said before anything is loaded, in one sentence that says what to do."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,21 @@ def test_bad_data_are_named_with_their_row(
     with pytest.raises(UnfitError, match=r"data\.parquet") as error:
         CHECKS["data"](Run(good_config))
     assert sentence in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"prompt": [{"role": "user", "content": "1 " * 99}]}, "none of the first 1 prompts of"),
+        ({"tools": json.dumps([{"name": "f" * 99}])}, "tokens with its functions, and data.max_prompt_length is 32"),
+    ],
+)
+def test_prompts_that_are_too_long_are_noticed(
+    good_config: DictConfig, tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    parquet.write_table(pa.Table.from_pylist([data_row(**changes)]), tmp_path / "data.parquet")
+    with pytest.raises(UnfitError, match=sentence):
+        CHECKS["prompts"](Run(good_config))
 
 
 def test_live_training_needs_no_stored_attempts(good_config: DictConfig, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_a_list_of_malformed_records_goes_when_there_are_none_any_more(tmp_path:
     [
         ([], Echo(), {}, "a test is empty"),
         ([{"w": 1}, {"w": 2}], Echo(), {}, "a test has no usable record among 2: row 1: there is no column 'word'"),
-        ([{"word": 1}], Echo(), {}, r"no usable record among 1: row 1: 'int' object has no attribute"),
+        ([{"word": 1}], Echo(), {}, r"no usable record among 1: row 1: AttributeError: 'int' object has no attribute"),
         (records(7), Echo(), {}, "a test: 7 different items are there, and 8 are wanted"),
         (records(20), Echo(), {"train": 14}, "a test: 20 different items are there, and 21 are wanted"),
         (records(20), Echo(), {"test": 0}, "each split needs at least one row"),

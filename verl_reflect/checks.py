@@ -4,6 +4,7 @@ doctor`.
 A check returns one line on what it found in order, or raises `UnfitError` with one sentence that says what to do.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -15,7 +16,7 @@ from omegaconf import DictConfig, ListConfig
 from packaging.specifiers import SpecifierSet
 from transformers import AutoConfig, AutoTokenizer
 
-from verl_reflect.chat_template import end_of_turn_id
+from verl_reflect.chat_template import end_of_turn_id, offer_tools
 from verl_reflect.config import CONTROLS, FirstAttempt, ReflectConfig
 from verl_reflect.judge import RewardFunction
 from verl_reflect.plugin import longest_trained_turn
@@ -187,8 +188,10 @@ def check_budget(run: Run) -> str:
     for name, (limit, needed) in limits.items():
         if limit is not None and limit < needed:
             raise UnfitError(
-                f"{name} is {limit} and a conversation can take {needed} tokens; raise it, or lower "
-                "data.max_prompt_length or reflect.max_attempt_tokens, max_reflection_tokens, max_retry_tokens."
+                f"{name} is {limit} and a conversation can take {needed} tokens (twice data.max_prompt_length="
+                f"{data.max_prompt_length}, reflect.max_attempt_tokens={settings.max_attempt_tokens}, "
+                f"reflect.max_reflection_tokens={settings.max_reflection_tokens}, reflect.max_retry_tokens="
+                f"{settings.max_retry_tokens} and {request + again} for the requests); raise it or lower those."
             )
     longest = longest_trained_turn(
         settings.credit, settings.max_attempt_tokens, settings.max_reflection_tokens, settings.max_retry_tokens
@@ -270,6 +273,42 @@ def _check_rows(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> No
             )
 
 
+def check_prompts(run: Run) -> str:
+    """The first prompts of each data file are not too long."""
+    for key, path in run.files():
+        if path.endswith(".parquet"):
+            rows = next(parquet.ParquetFile(path).iter_batches(batch_size=ROWS_LOOKED_AT))
+            _check_prompt_lengths(run, key, path, rows.to_pylist())
+    return f"data.max_prompt_length={run.config.data.max_prompt_length}"
+
+
+def _check_prompt_lengths(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> None:
+    """verl leaves out the rows whose messages are too long, and does not see their tools."""
+    limit = run.config.data.max_prompt_length
+    plain = [_prompt_tokens(run, {**row, "tools": None}) for row in rows]
+    if min(plain) > limit:
+        raise UnfitError(
+            f"{key}: none of the first {len(rows)} prompts of {path} fits data.max_prompt_length={limit}; the shortest "
+            f"takes {min(plain)} tokens."
+        )
+    with_tools = [_prompt_tokens(run, row) for row in rows if row.get("tools")]
+    if with_tools and max(with_tools) > limit:
+        raise UnfitError(
+            f"{key}: a prompt of {path} takes {max(with_tools)} tokens with its functions, and "
+            f"data.max_prompt_length is {limit}; raise it."
+        )
+
+
+def _prompt_tokens(run: Run, row: dict[str, Any]) -> int:
+    tools = json.loads(row["tools"]) if row.get("tools") else None
+    messages, tools = offer_tools(run.tokenizer, [dict(message) for message in row[run.config.data.prompt_key]], tools)
+    kwargs = dict(run.config.data.get("apply_chat_template_kwargs") or {})
+    rendered = run.tokenizer.apply_chat_template(
+        messages, tools=tools, tokenize=False, add_generation_prompt=True, **kwargs
+    )
+    return len(run.tokenizer.encode(rendered, add_special_tokens=False))
+
+
 def _check_wording(run: Run, place: str, data_source: str) -> None:
     if run.settings.reflection_prompt is not None:
         return
@@ -291,4 +330,5 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "token budget": check_budget,
     "reward function": check_reward,
     "data": check_data,
+    "prompts": check_prompts,
 }

@@ -16,7 +16,10 @@ from verl_reflect.tasks.registry import load_task
 data = typer.Typer(no_args_is_help=True, help="Make a task's data in verl's parquet schema.")
 
 Out = Annotated[Path, typer.Option(help="Folder for train, validation and test.parquet and their cards.")]
-Train = Annotated[int | None, typer.Option(help="Training rows.  [default: all that remain]", show_default=False)]
+Train = Annotated[
+    int | None,
+    typer.Option("--train", "--size", help="Training rows.  [default: all that remain]", show_default=False),
+]
 Validation = Annotated[int, typer.Option(help="Validation rows.")]
 Test = Annotated[int, typer.Option(help="Test rows.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same rows.")]
@@ -71,7 +74,9 @@ def countdown(
     out: Out,
     train: Annotated[
         int | None,
-        typer.Option(help="Training rows.  [default: 10000, or all that remain in the source]", show_default=False),
+        typer.Option(
+            "--train", "--size", help="Training rows.  [default: 10000, or all that remain]", show_default=False
+        ),
     ] = None,
     validation: Validation = 500,
     test: Test = 1_000,

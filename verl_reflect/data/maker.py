@@ -93,7 +93,7 @@ def read_item(task: Task, record: Record) -> Item:
     except KeyError as error:
         raise ValueError(f"there is no column {error}") from error
     except (TypeError, AttributeError) as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def _progress() -> Progress:

@@ -43,12 +43,14 @@ def task_for(data_source: str, tasks: Sequence[str] = ()) -> Task:
 def load_task(name: str) -> Task:
     """Make the task named `module:Class`. Raises ValueError, in one sentence, if that is not one."""
     module, _, cls = name.partition(":")
+    if not cls:
+        raise ValueError(f"{name} names no class; name a task as module:Class.")
     try:
         found = vars(importlib.import_module(module))[cls]
     except ImportError as error:
-        raise ValueError(f"The task {name} cannot be imported: {error}.") from error
+        raise ValueError(f"The task {name} cannot be imported: {error} (is its folder on PYTHONPATH?).") from error
     except KeyError:
-        raise ValueError(f"The module {module} has no {cls!r}; name a task as module:Class.") from None
+        raise ValueError(f"The module {module} has no {cls!r}.") from None
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise ValueError(f"{name} is not a class derived from verl_reflect.tasks.base.Task.")
     try:
