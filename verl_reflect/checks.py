@@ -276,7 +276,7 @@ def _check_rows(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> No
 def check_prompts(run: Run) -> str:
     """The first prompts of each data file are not too long."""
     for key, path in run.files():
-        if path.endswith(".parquet"):
+        if path.endswith(".parquet") and os.path.isfile(path):
             rows = next(parquet.ParquetFile(path).iter_batches(batch_size=ROWS_LOOKED_AT))
             _check_prompt_lengths(run, key, path, rows.to_pylist())
     return f"data.max_prompt_length={run.config.data.max_prompt_length}"
