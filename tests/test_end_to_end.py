@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 from torch.nn.utils import parameters_to_vector
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from verl_reflect.chat_template import special_ids
 from verl_reflect.toy.data import CHECKPOINT, make_data
 from verl_reflect.toy.reflections import REFLECTION_REQUEST
 from verl_reflect.toy.training import ToyTraining
@@ -144,20 +146,14 @@ def test_validation_measures_all_three_accuracies(run: Run) -> None:
 
 def log_probs(model: Any, tokenizer: Any, line: dict[str, Any]) -> torch.Tensor:
     """Log-probabilities of the tokens of a session's reflection in its context."""
-    context = tokenizer.apply_chat_template(
-        [
-            {"role": "user", "content": line["task"]},
-            {"role": "assistant", "content": line["attempt"]["text"]},
-            {"role": "user", "content": REFLECTION_REQUEST},
-        ],
-        tokenize=False,
-        add_generation_prompt=True,
+    special = special_ids(tokenizer)
+    attempt = [*takewhile(lambda token: token not in special, line["attempt"]["token_ids"]), tokenizer.eos_token_id]
+    asked, request = (
+        tokenizer.encode(f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n")
+        for text in (line["task"], REFLECTION_REQUEST)
     )
-    prompt = tokenizer.encode(context)
-    reflection = tokenizer.encode(line["reflection"]["text"])
-    if not line["reflection"]["truncated"]:
-        reflection.append(tokenizer.eos_token_id)
-    assert len(reflection) == line["reflection"]["tokens"]
+    prompt = [*asked, *attempt, *tokenizer.encode("\n"), *request]
+    reflection = line["reflection"]["token_ids"]
     logits = model(input_ids=torch.tensor([prompt + reflection])).logits[0, len(prompt) - 1 : -1]
     return logits.log_softmax(-1).gather(-1, torch.tensor(reflection)[:, None])[:, 0]
 

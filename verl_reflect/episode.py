@@ -17,11 +17,13 @@ class Utterance:
     text: str
     """The model's own words, without special tokens."""
     tokens: int
-    """Token ids that the server returned, the end-of-turn token included."""
+    """Number of token ids that the server returned, the end-of-turn token included."""
     truncated: bool = False
     """Cut off at its token limit."""
     forged: bool = False
     """Went on past a chat marker, as if writing somebody else's turn."""
+    token_ids: tuple[int, ...] = ()
+    """The ids themselves: text does not always lead back to them, and a transcript should be enough to compute with."""
 
     @property
     def empty(self) -> bool:

@@ -124,6 +124,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
             tokens=len(token_ids),
             truncated=len(body) == len(token_ids),
             forged=len(body) < len(token_ids) - 1,
+            token_ids=tuple(token_ids),
         )
         return Turn(conversation, tuple(token_ids), body, tuple(log_probs) if log_probs else None, utterance, remarks)
 
@@ -142,7 +143,8 @@ class TurnTakingAgentLoop(AgentLoopBase):
         if len(turn.body_ids) <= limit:
             return turn
         kept = turn.body_ids[:limit]
-        cut = Utterance(self.tokenizer.decode(kept), tokens=limit, truncated=True, forged=turn.utterance.forged)
+        text = self.tokenizer.decode(kept)
+        cut = Utterance(text, tokens=limit, truncated=True, forged=turn.utterance.forged, token_ids=kept)
         return replace(turn, token_ids=kept, body_ids=kept, utterance=cut)
 
     async def user_says(self, turn: Turn, text: str) -> Conversation:
