@@ -90,10 +90,14 @@ def first_attempts(
 
 
 def _row(data_source: str, problem: Problem, split: str, index: int, failure: Attempt | None) -> dict[str, object]:
-    """One row in verl's schema. `index` names the item within its `data_source`."""
+    """One row in verl's schema. `index` names the item within its `data_source`.
+
+    A validation row names its agent loop; the recipe says which one trains.
+    """
+    loop = "blind_retry" if data_source == "countdown/blind" else "reflect_retry"
     return {
         "data_source": data_source,
-        "agent_name": "blind_retry" if data_source == "countdown/blind" else "reflect_retry",
+        **({"agent_name": loop} if split == "validation" else {}),
         "prompt": [{"role": "user", "content": problem.text}],
         "ability": "math",
         "reward_model": {"style": "rule", "ground_truth": _ground_truth(problem)},
