@@ -167,7 +167,7 @@ def by_group(lines: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 def models_around_the_first_step(run: Run) -> list[Any]:
     after = run.folder / "checkpoints" / "global_step_1" / "actor" / "huggingface"
-    return [AutoModelForCausalLM.from_pretrained(folder).eval() for folder in (CHECKPOINT, after)]
+    return [AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval() for folder in (CHECKPOINT, after)]
 
 
 @torch.no_grad()
