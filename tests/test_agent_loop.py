@@ -321,6 +321,22 @@ async def test_plain_grpo_has_no_second_try(make_loop: Any, scripted: Any, token
     assert len(server.requests) == 1 and server.requests[0]["logprobs"]
 
 
+@pytest.mark.parametrize("stored", [None, WRONG])
+async def test_a_live_attempt_counts_as_generated_even_where_the_row_carries_one(
+    make_loop: Any, scripted: Any, stored: str | None
+) -> None:
+    loop = make_loop(scripted(WRONG), "reflect.first_attempt=live", cls=FirstTryAgentLoop)
+    [output] = await loop.run(SAMPLING, **row(first_attempt=stored))
+    assert episode_of(output).own_attempt
+
+
+async def test_a_shared_or_stored_attempt_is_not_counted_for_its_sessions(make_loop: Any, scripted: Any) -> None:
+    [stored] = await make_loop(scripted(HINT, RIGHT)).run(SAMPLING, **row())
+    loop = make_loop(scripted(WRONG, HINT, RIGHT), "reflect.first_attempt=live")
+    [shared] = await loop.run(SAMPLING, **row(first_attempt=None))
+    assert not episode_of(stored).own_attempt and not episode_of(shared).own_attempt
+
+
 async def test_a_stored_reflection_takes_the_place_of_the_models_own(make_loop: Any, scripted: Any) -> None:
     server = scripted(RIGHT)
     loop = make_loop(server, cls=StoredReflectionAgentLoop)

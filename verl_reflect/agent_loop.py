@@ -140,7 +140,7 @@ class RetryAgentLoop(TurnTakingAgentLoop):
             reflection=second.reflection.utterance if second.reflection else None,
             retries=tuple(retry.utterance for retry in second.retries),
             validate=session.validate,
-            own_attempt=session.own_attempt and session.stored_attempt is None,
+            own_attempt=session.own_attempt and not self._takes_stored_attempt(session),
         )
         turns = {"attempt": [attempt], "reflection": filter(None, [second.reflection]), "retry": second.retries}
         trained = ("attempt",) if verdict.passed and session.validate else self.trained_turns
@@ -172,10 +172,14 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         )
         return attempt, verdict if session.validate else verdict.require_verdict()
 
-    def _stored_attempt(self, task: Conversation, session: Session) -> Turn | None:
-        if session.stored_attempt is not None and (
+    def _takes_stored_attempt(self, session: Session) -> bool:
+        return session.stored_attempt is not None and (
             session.validate or self.settings.first_attempt is FirstAttempt.dataset
-        ):
+        )
+
+    def _stored_attempt(self, task: Conversation, session: Session) -> Turn | None:
+        if self._takes_stored_attempt(session):
+            assert session.stored_attempt is not None
             return self.stored_turn(
                 task, session.stored_attempt, session.stored_attempt_ids, self.settings.max_attempt_tokens
             )
