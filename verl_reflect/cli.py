@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from verl_reflect.mine.settings import MineSettings
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reflect, retry, reward on verl.")
 data = typer.Typer(no_args_is_help=True, help="Make a task's data in verl's parquet schema.")
 app.add_typer(data, name="data")
@@ -28,7 +30,8 @@ def doctor(
     with Console(stderr=True).status("Looking at the installation ..."):
         for finding in examine(overrides or []):
             unfit += not finding.fit
-            table.add_row("[green]ok[/]" if finding.fit else "[red]no[/]", finding.check, finding.remark)
+            mark = "[red]no[/]" if not finding.fit else "[yellow]??[/]" if finding.doubtful else "[green]ok[/]"
+            table.add_row(mark, finding.check, finding.remark)
     Console(soft_wrap=True).print(table)
     raise typer.Exit(code=1 if unfit else 0)
 
@@ -65,6 +68,44 @@ def results(
         run_results(out, seeds or [1, 2], Path("docs"), Path("README.md"), Console())
     except TrainingError as error:
         raise SystemExit(str(error)) from error
+
+
+@app.command()
+def mine(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Hydra overrides, as for verl.trainer.main_ppo.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The failure set (parquet). Its journal and card go beside it.")] = Path(
+        "data/failures.parquet"
+    ),
+    data: Annotated[
+        list[Path] | None, typer.Option(help="Parquet to mine; repeat for several. Default: data.train_files.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Most answers to a query.")] = MineSettings.samples,
+    keep: Annotated[int, typer.Option(help="Failures kept of a query, drawn at random.")] = MineSettings.keep,
+    stop_after: Annotated[int | None, typer.Option(help="Leave a query after so many failures.")] = None,
+    wave: Annotated[int, typer.Option(help="With --stop-after: answers asked for at once.")] = MineSettings.wave,
+    min_pass_rate: Annotated[
+        float, typer.Option(help="Leave out queries that pass less often.")
+    ] = MineSettings.min_pass_rate,
+    max_pass_rate: Annotated[
+        float, typer.Option(help="Leave out queries that pass more often.")
+    ] = MineSettings.max_pass_rate,
+    seed: Annotated[int, typer.Option(help="Decides which failures are kept.")] = MineSettings.seed,
+    tries: Annotated[
+        int, typer.Option(help="Requests for an answer before its query is given up.")
+    ] = MineSettings.tries,
+    in_flight: Annotated[int, typer.Option(help="Answers asked for at once; 0: twice what the servers hold.")] = 0,
+) -> None:
+    """Make a failure set for a model: sample answers, judge them, keep failures. A killed run goes on if repeated."""
+    _end_like_an_interrupt()
+    try:
+        settings = MineSettings(samples, keep, stop_after, wave, seed, min_pass_rate, max_pass_rate, tries)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    from verl_reflect.mine.report import run_and_report
+
+    raise typer.Exit(run_and_report(overrides or [], settings, out, data or [], in_flight))
 
 
 def _end_like_an_interrupt() -> None:

