@@ -67,10 +67,10 @@ def template_hash(chat_template: Any, kwargs: Mapping[str, Any]) -> str:
 def _add_blocks(digest: Any, path: Path) -> None:
     size = path.stat().st_size
     digest.update(str(size).encode())
-    step = max(BLOCK, (size - BLOCK) // (BLOCKS - 1))
+    blocks = min(BLOCKS, -(-size // BLOCK))
     with open(path, "rb") as file:
-        for start in range(0, size, step):
-            file.seek(start)
+        for number in range(blocks):
+            file.seek(number * BLOCK if blocks < BLOCKS else number * (size - BLOCK) // (BLOCKS - 1))
             digest.update(file.read(BLOCK))
 
 
