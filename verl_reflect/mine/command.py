@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from verl_reflect.checks import CHECKS, Run
+from verl_reflect.checks import CHECKS, ROWS_LOOKED_AT, Run
 from verl_reflect.dataset_files import file_hash
 from verl_reflect.doctor import USUAL_OVERRIDES, composed
 from verl_reflect.judge import Judge, RewardFunction
@@ -27,6 +27,7 @@ from verl_reflect.mine.run import mine
 from verl_reflect.mine.sampling import Outcome, Sampler
 from verl_reflect.mine.settings import MineSettings
 from verl_reflect.provenance import ModelIdentity, template_hash
+from verl_reflect.tasks.registry import task_for
 
 CHECKED = ("verl", "settings", "chat template", "reward function")
 
@@ -80,6 +81,7 @@ class Mining:
         self.config, self.settings, self.out = config, settings, out
         self.data = list(data) or _train_files(config)
         self.table: pa.Table = read_tables(self.data, config.data.prompt_key)
+        _check_judgeable(config, self.table)
         self.prompts = Prompts(self.run)
         self.dead_servers: list[str] = []
         self.in_flight = in_flight or 2 * config.actor_rollout_ref.rollout.max_num_seqs * engine.count(config)
@@ -138,6 +140,20 @@ class Mining:
             left = queries(self.table, self.config.data.prompt_key, self.prompts.encode, frozenset(journal.outcomes))
             await mine(left, sample, journal, flow, bar)
         self.dead_servers = fleet.dead
+
+
+def _check_judgeable(config: DictConfig, table: pa.Table) -> None:
+    """Raise ValueError, in one sentence, for a data source without a task and for a malformed one of the first rows."""
+    function = RewardFunction.from_config(config)
+    if not function.judges_by_task:
+        return  # a user's function is not run in the driver
+    for source in table["data_source"].unique().to_pylist():
+        task_for(source, config.reflect.tasks)
+    for index, row in enumerate(table.select(["data_source", "reward_model"]).slice(0, ROWS_LOOKED_AT).to_pylist()):
+        try:
+            function.load()(row["data_source"], "", row["reward_model"]["ground_truth"], **function.kwargs)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"Row {index} cannot be judged: {error}") from error
 
 
 def _train_files(config: DictConfig) -> list[Path]:
