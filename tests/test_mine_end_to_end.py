@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from verl_reflect.chat_template import before_special, special_ids
 from verl_reflect.reward import compute_score
 from verl_reflect.toy.data import CHECKPOINT, make_data
 
@@ -55,7 +56,7 @@ def test_every_row_has_a_failure_of_the_very_tokens(mined: Path) -> None:
     for row in rows(mined):
         ids = row["first_attempt_ids"]
         assert compute_score("countdown", row["first_attempt"], row["reward_model"]["ground_truth"])["score"] == 0
-        assert row["first_attempt"] == tokenizer.decode([i for i in ids if i != tokenizer.eos_token_id])
+        assert row["first_attempt"] == tokenizer.decode(before_special(ids, special_ids(tokenizer)))
         assert row["samples"] == SAMPLES and row["pass_rate"] in [n / SAMPLES for n in range(SAMPLES)]
 
 

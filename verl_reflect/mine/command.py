@@ -123,7 +123,7 @@ class Mining:
         with closing(Journal(journal_path(self.out), self.belongs_to(self.origin()))) as journal:
             if len(journal.outcomes) < self.table.num_rows:
                 try:
-                    asyncio.run(self._mine(journal, start))
+                    asyncio.run(self.fill(journal, start))
                 finally:
                     engine.stop()
             counts = write_failure_set(self.out, self.table, journal.outcomes, self.settings, self.origin())
@@ -132,7 +132,8 @@ class Mining:
             why_unjudged = next((outcome.unjudged_why for outcome in outcomes if outcome.unjudged), "")
             return Mined(self.out, counts, given_up, self.dead_servers, why_unjudged)
 
-    async def _mine(self, journal: Journal, start: Callable[[DictConfig], Awaitable[list[Server]]]) -> None:
+    async def fill(self, journal: Journal, start: Callable[[DictConfig], Awaitable[list[Server]]]) -> None:
+        """Start the servers and mine what the journal lacks."""
         fleet = Fleet(await start(self.config))
         flow = Flow(self.in_flight)
         with closing(Judge.from_config(self.config)) as judge, shown(self.table.num_rows, len(journal.outcomes)) as bar:
