@@ -184,12 +184,14 @@ def test_a_prompt_that_is_too_long_is_not_asked(tmp_path: Path) -> None:
     assert not servers[0].world.asked
 
 
-def test_an_error_of_ours_ends_the_run(tmp_path: Path) -> None:
+def test_an_error_of_ours_ends_the_run_at_once(tmp_path: Path) -> None:
     def fail(outcome: Outcome) -> None:
         raise OSError("No space left on device")
 
+    servers = fleet()
     with pytest.raises(OSError, match="No space left"):
-        run(tmp_path / "f.parquet", fleet(), rows=ROWS, on_outcome=fail)
+        run(tmp_path / "f.parquet", servers, rows=ROWS, on_outcome=fail)
+    assert servers[0].world.asked.total() < ROWS * SAMPLES / 2
 
 
 def test_a_journal_of_other_settings_is_refused(tmp_path: Path) -> None:
