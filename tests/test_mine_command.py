@@ -267,6 +267,19 @@ def test_the_command_prints_the_path_and_counts(
     assert "3 failures of 3 queries: 0 never passed, 3 sometimes, 0 always." in " ".join(result.stderr.split())
 
 
+def test_servers_that_do_not_start_are_said_in_one_sentence(
+    overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def start(config: DictConfig) -> Any:
+        raise RuntimeError("a traceback of another process\n  of many lines\nOutOfMemoryError: no memory left")
+
+    monkeypatch.setattr(Mining.__call__, "__defaults__", (start,))
+    result = CliRunner().invoke(app, ["mine", "--out", str(tmp_path / "f.parquet"), *overrides])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    said = " ".join(result.stderr.split())
+    assert "verl-reflect: The servers did not start: RuntimeError: OutOfMemoryError: no memory left Ray's logs" in said
+
+
 def test_what_went_wrong_is_said(mined: Any) -> None:
     result, _ = mined()
     given_up = [type("", (), {"query": i, "error": "3 requests failed"})() for i in range(7)]

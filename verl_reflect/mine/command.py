@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from rich.console import Console
 
 from verl_reflect.checks import CHECKS, ROWS_LOOKED_AT, Run
 from verl_reflect.dataset_files import file_hash
@@ -17,7 +18,7 @@ from verl_reflect.doctor import USUAL_OVERRIDES, composed
 from verl_reflect.judge import Judge, RewardFunction
 from verl_reflect.mine import engine
 from verl_reflect.mine.failure_set import write_failure_set
-from verl_reflect.mine.fleet import Fleet, Server
+from verl_reflect.mine.fleet import Fleet, Server, in_short
 from verl_reflect.mine.flow import Flow
 from verl_reflect.mine.journal import Journal
 from verl_reflect.mine.progress import shown
@@ -30,6 +31,10 @@ from verl_reflect.provenance import ModelIdentity, template_hash
 from verl_reflect.tasks.registry import task_for
 
 CHECKED = ("verl", "settings", "chat template", "reward function")
+
+
+class StartError(RuntimeError):
+    """There are no servers."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ class Mining:
 
         Raises:
             JournalError: the journal beside `out` is another run's.
+            StartError: there are no servers.
             NoServerError: all servers died. What is done is done.
             ValueError: there is no failure at all.
         """
@@ -134,13 +140,24 @@ class Mining:
 
     async def fill(self, journal: Journal, start: Callable[[DictConfig], Awaitable[list[Server]]]) -> None:
         """Start the servers and mine what the journal lacks."""
-        fleet = Fleet(await start(self.config))
+        fleet = Fleet(await _started(start, self.config))
         flow = Flow(self.in_flight)
         with closing(Judge.from_config(self.config)) as judge, shown(self.table.num_rows, len(journal.outcomes)) as bar:
             sample = Sampler(fleet, judge, self.prompts.words, self.settings, flow, self.config.data.max_prompt_length)
             left = queries(self.table, self.config.data.prompt_key, self.prompts.encode, frozenset(journal.outcomes))
             await mine(left, sample, journal, flow, bar)
         self.dead_servers = fleet.dead
+
+
+async def _started(start: Callable[[DictConfig], Awaitable[list[Server]]], config: DictConfig) -> list[Server]:
+    with Console(stderr=True).status("Starting the servers (minutes) ..."):
+        try:
+            return await start(config)
+        except Exception as error:  # of Ray, of verl, of the engine
+            raise StartError(
+                f"The servers did not start: {in_short(error)} Ray's logs have more; add "
+                "++ray_kwargs.ray_init.log_to_driver=true to see them here."
+            ) from error
 
 
 def _check_judgeable(config: DictConfig, table: pa.Table) -> None:

@@ -20,6 +20,7 @@ OVERRIDES = (
     "actor_rollout_ref.rollout.gpu_memory_utilization=0.9",  # nothing else is on the GPU
     "actor_rollout_ref.rollout.free_cache_engine=false",
     "++actor_rollout_ref.rollout.enable_sleep_mode=false",
+    "++ray_kwargs.ray_init.log_to_driver=false",  # stdout is for the result, stderr for the progress
 )
 """Where generating alone wants something else than training. The user's own overrides go after these."""
 SECONDS_FOR_A_SIGN_OF_LIFE = 60.0

@@ -107,7 +107,7 @@ class Route:
                 await self._fleet.examine(member)
                 errors += not member.dead
                 if errors == tries:
-                    raise RequestError(f"{tries} requests failed, the last with {_in_short(error)}") from error
+                    raise RequestError(f"{tries} requests failed, the last with {in_short(error)}") from error
             finally:
                 member.requests -= 1
 
@@ -125,6 +125,7 @@ class Route:
         return self._member
 
 
-def _in_short(error: Exception) -> str:
+def in_short(error: Exception) -> str:
+    """The kind of an error and the last line of its message, where Ray puts what happened in the other process."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[-1][:300]}"

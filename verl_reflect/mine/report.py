@@ -7,7 +7,7 @@ from pathlib import Path
 from hydra.errors import HydraException
 
 from verl_reflect.checks import UnfitError
-from verl_reflect.mine.command import Mined, Mining, configuration
+from verl_reflect.mine.command import Mined, Mining, StartError, configuration
 from verl_reflect.mine.fleet import NoServerError
 from verl_reflect.mine.journal import JournalError
 from verl_reflect.mine.settings import MineSettings
@@ -23,7 +23,7 @@ def run_and_report(
         mined = Mining(configuration(overrides), settings, out, data, in_flight)()
     except NoServerError as error:
         return _say(f"{error} What is done is kept; the same command goes on.", 1)
-    except (HydraException, UnfitError, JournalError, ValueError) as error:
+    except (HydraException, UnfitError, JournalError, StartError, ValueError) as error:
         return _say(" ".join(str(error).split()), 1)
     for line in lines(mined):
         _say(line)
