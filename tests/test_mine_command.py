@@ -1,6 +1,9 @@
 """`verl-reflect mine` with the tiny model's tokenizer and scripted servers: input, output and messages."""
 
+import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -150,8 +153,6 @@ def test_tools_are_in_the_prompt_and_long_prompts_are_not_asked(mined: Any, tmp_
 async def test_training_continues_from_the_very_tokens_that_were_mined(
     mined: Any, recipe_config: Callable[..., DictConfig], tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-
     odd = "( 3 + 5 ) * 8 <|im_start|>user go on"  # a marker in the middle, no answer
     result, server = await asyncio.to_thread(lambda: mined(says=[odd]))
     [failure, *_] = pq.read_table(result.path).to_pylist()
@@ -242,6 +243,15 @@ def test_the_command_refuses_in_one_sentence(
     output = " ".join(result.output.split())
     assert result.exit_code == code and sentence in output and "Traceback" not in output
     assert not (tmp_path / "f.journal.jsonl").exists()
+
+
+def test_a_process_of_its_own_finds_our_groups(overrides: list[str], tmp_path: Path) -> None:
+    """verl is not imported yet there, and without it Hydra takes `+recipe` for a new key."""
+    code = "from verl_reflect.cli import app; app()"
+    command = [sys.executable, "-c", code, "mine", "--data", "nowhere.parquet", *overrides]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith("verl-reflect: There is no file nowhere.parquet")
 
 
 def test_rows_that_cannot_be_judged_are_named_before_anything_is_started(mined: Any, tmp_path: Path) -> None:

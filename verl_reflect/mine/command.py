@@ -27,6 +27,7 @@ from verl_reflect.mine.query import queries, read_tables
 from verl_reflect.mine.run import mine
 from verl_reflect.mine.sampling import Outcome, Sampler
 from verl_reflect.mine.settings import MineSettings
+from verl_reflect.plugin import register
 from verl_reflect.provenance import ModelIdentity, template_hash
 from verl_reflect.tasks.registry import task_for
 
@@ -53,6 +54,7 @@ class Mined:
 
 def configuration(overrides: Sequence[str]) -> DictConfig:
     """verl's configuration with what generating alone wants, and the user's overrides, of which the last word is."""
+    register()  # with verl in this process our groups are found
     config = composed([*engine.OVERRIDES, *(overrides or USUAL_OVERRIDES)])
     if OmegaConf.select(config, "ray_kwargs.ray_init.runtime_env.env_vars.VERL_PLATFORM") == "cpu":
         from verl_reflect.cpu.callback import use_cpu
