@@ -20,12 +20,14 @@ ON_EVERY_PLATFORM = {
     "verl.experimental.agent_loop.agent_loop.AgentLoopOutput",
     "verl.experimental.reward_loop.reward_manager.base.RewardManagerBase",
     "verl.experimental.reward_loop.reward_manager.register",
+    "verl.trainer.constants_ppo.get_ppo_ray_runtime_env",
     "verl.trainer.ppo.core_algos.compute_grpo_outcome_advantage",
     "verl.trainer.ppo.core_algos.register_adv_est",
     "verl.trainer.ppo.v1.agent_loop_tq.AgentLoopManagerTQ",
     "verl.trainer.ppo.v1.replay_buffer.ReplayBuffer",
     "verl.utils.tensordict_utils",
     "verl.utils.tokenizer.continuous_token_wiring.create_continuous_token_builder",
+    "verl.workers.rollout.replica.get_rollout_replica_class",
 }
 ON_CPU_ONLY = {
     "verl.plugin.platform.PlatformBase",
@@ -56,6 +58,12 @@ METHODS = [
         ["poll_interval", "filter_groups_metric", "train_batch_size", "gen_batch_size", "sync_refill_failed_groups"],
     ),
     ("verl.workers.rollout.llm_server.LLMServerClient", "generate", ["request_id", "prompt_ids", "sampling_params"]),
+    (
+        "verl.workers.rollout.replica.RolloutReplica",
+        "__init__",
+        ["replica_rank", "config", "model_config", "gpus_per_node"],
+    ),
+    ("verl.workers.rollout.replica.RolloutReplica", "init_standalone", []),
     (
         "verl.utils.tokenizer.continuous_token.ContinuousTokenBuilder",
         "merge_assistant_tokens",
@@ -99,6 +107,23 @@ def test_it_is_still_there(name: str) -> None:
 def test_it_still_takes(owner: str, method: str, parameters: list[str]) -> None:
     found = inspect.signature(getattr(resolve(owner), method)).parameters
     assert set(parameters) <= set(found)
+
+
+def test_a_replica_still_has_a_handle_and_an_address() -> None:
+    replica = resolve("verl.workers.rollout.replica.RolloutReplica")
+    for name in ("server_handle", "server_address"):
+        assert isinstance(inspect.getattr_static(replica, name), property)
+
+
+def test_a_replicas_actor_still_takes_and_gives_tokens() -> None:
+    from verl.workers.rollout.llm_server import LLMServerClient
+    from verl.workers.rollout.replica import TokenOutput
+
+    source = inspect.getsource(LLMServerClient.generate)
+    assert "server.generate.remote(" in source
+    for argument in ("request_id=", "prompt_ids=", "sampling_params="):
+        assert argument in source.partition("server.generate.remote(")[2]
+    assert {"token_ids", "stop_reason"} <= set(TokenOutput.model_fields)
 
 
 def test_v1_trainer_still_hands_a_custom_sampler_what_it_needs() -> None:

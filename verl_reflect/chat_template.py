@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 TOOL_CALL_MARKERS = frozenset({"<|python_tag|>", "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]"})
@@ -14,6 +14,12 @@ def special_ids(tokenizer: Any) -> frozenset[int]:
     added = tokenizer.added_tokens_decoder
     ids = {index for index, token in added.items() if token.special} | set(tokenizer.all_special_ids)
     return frozenset(index for index in ids if index not in added or added[index].content not in TOOL_CALL_MARKERS)
+
+
+def before_special(token_ids: Sequence[int], special: Container[int]) -> tuple[int, ...]:
+    """The ids before the first special one: what the model says in its turn."""
+    end = next((i for i, token in enumerate(token_ids) if token in special), len(token_ids))
+    return tuple(token_ids[:end])
 
 
 def offer_tools(

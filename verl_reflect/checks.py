@@ -1,14 +1,16 @@
 """Everything that can be known to be wrong before a model is loaded. Used by the preflight and by `verl-reflect
 doctor`.
 
-A check returns one line on what it found in order, or raises `UnfitError` with one sentence that says what to do.
+A check returns one line on what it found in order, or a `Doubt` if a person should read it although the run can start,
+or raises `UnfitError` with one sentence that says what to do.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as parquet
@@ -18,8 +20,11 @@ from transformers import AutoConfig, AutoTokenizer
 
 from verl_reflect.chat_template import end_of_turn_id, offer_tools
 from verl_reflect.config import CONTROLS, FirstAttempt, ReflectConfig
+from verl_reflect.dataset_files import card_path
+from verl_reflect.finding import Doubt
 from verl_reflect.judge import RewardFunction
 from verl_reflect.plugin import longest_trained_turn
+from verl_reflect.provenance import ModelIdentity, template_hash
 from verl_reflect.tasks.registry import task_for, wordings
 
 TESTED_VERL = SpecifierSet("==0.9.1")
@@ -321,6 +326,41 @@ def _check_wording(run: Run, place: str, data_source: str) -> None:
         ) from None
 
 
+def check_failure_set(run: Run) -> str:
+    """Stored first attempts are failures of the model that is trained, in the chat template that is used."""
+    if run.settings.first_attempt is not FirstAttempt.dataset:
+        return "first attempts are made by the model that is trained"
+    doubts, mined = [], 0
+    for path in (Path(path) for key, path in run.files() if key == "data.train_files"):
+        card = _card_of_mining(path)
+        mined += bool(card)
+        doubts += [f"{path.name} {doubt}" for doubt in _doubts(run, card)] if card else []
+    if doubts:
+        return Doubt("; ".join(doubts) + ". Mine anew with `verl-reflect mine`, or know what you do.")
+    return "mined from this model" if mined else "no card says which model failed"
+
+
+def _card_of_mining(path: Path) -> Mapping[str, Any] | None:
+    """What `verl-reflect mine` wrote beside a file; None if it is not of its making."""
+    try:
+        card = json.loads(card_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return card.get("mined") if isinstance(card, dict) else None
+
+
+def _doubts(run: Run, mined: Mapping[str, Any]) -> Iterator[str]:
+    origin, trained = ModelIdentity(**mined["model"]), ModelIdentity.of(run.model.path)
+    if origin.differs_from(trained):
+        yield f"holds failures of another model ({origin.path}) than is trained ({trained.path})"
+    template = template_hash(run.tokenizer.chat_template, run.config.data.get("apply_chat_template_kwargs") or {})
+    if mined["chat_template"] != template:
+        yield "was mined with another chat template"
+    tokens, limit = mined["sampling"]["max_tokens"], run.settings.max_attempt_tokens
+    if tokens > limit:
+        yield f"has attempts of up to {tokens} tokens, which reflect.max_attempt_tokens={limit} cuts"
+
+
 CHECKS: dict[str, Callable[[Run], str]] = {
     "verl": check_verl,
     "settings": check_settings,
@@ -331,4 +371,5 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "reward function": check_reward,
     "data": check_data,
     "prompts": check_prompts,
+    "failure set": check_failure_set,
 }

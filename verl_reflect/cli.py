@@ -14,6 +14,7 @@ from verl_reflect.data.commands import data, refusing_in_one_sentence
 from verl_reflect.data.sources import iter_records
 from verl_reflect.finding import Finding
 from verl_reflect.interrupt import end_like_an_interrupt
+from verl_reflect.mine.settings import MineSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reflect, retry, reward on verl.")
 app.add_typer(data, name="data")
@@ -92,8 +93,47 @@ def check_task(
     raise typer.Exit(code=0 if all(finding.fit for finding in findings) else 1)
 
 
+@app.command()
+def mine(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Hydra overrides, as for verl.trainer.main_ppo.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The failure set (parquet). Its journal and card go beside it.")] = Path(
+        "data/failures.parquet"
+    ),
+    data: Annotated[
+        list[Path] | None, typer.Option(help="Parquet to mine; repeat for several. Default: data.train_files.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Most answers to a query.")] = MineSettings.samples,
+    keep: Annotated[int, typer.Option(help="Failures kept of a query, drawn at random.")] = MineSettings.keep,
+    stop_after: Annotated[int | None, typer.Option(help="Leave a query after so many failures.")] = None,
+    wave: Annotated[int, typer.Option(help="With --stop-after: answers asked for at once.")] = MineSettings.wave,
+    min_pass_rate: Annotated[
+        float, typer.Option(help="Leave out queries that pass less often.")
+    ] = MineSettings.min_pass_rate,
+    max_pass_rate: Annotated[
+        float, typer.Option(help="Leave out queries that pass more often.")
+    ] = MineSettings.max_pass_rate,
+    seed: Annotated[int, typer.Option(help="Decides which failures are kept.")] = MineSettings.seed,
+    tries: Annotated[
+        int, typer.Option(help="Requests for an answer before its query is given up.")
+    ] = MineSettings.tries,
+    in_flight: Annotated[int, typer.Option(help="Answers asked for at once; 0: twice what the servers hold.")] = 0,
+) -> None:
+    """Make a failure set for a model: sample answers, judge them, keep failures. A killed run goes on if repeated."""
+    end_like_an_interrupt()
+    try:
+        settings = MineSettings(samples, keep, stop_after, wave, seed, min_pass_rate, max_pass_rate, tries)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    from verl_reflect.mine.report import run_and_report
+
+    raise typer.Exit(run_and_report(overrides or [], settings, out, data or [], in_flight))
+
+
 def _print_findings(findings: Iterable[Finding]) -> None:
     table = Table("", "check", "remark", box=None, pad_edge=False)
     for finding in findings:
-        table.add_row("[green]ok[/]" if finding.fit else "[red]no[/]", finding.check, escape(finding.remark))
+        mark = "[red]no[/]" if not finding.fit else "[yellow]??[/]" if finding.doubtful else "[green]ok[/]"
+        table.add_row(mark, finding.check, escape(finding.remark))
     Console(soft_wrap=True).print(table)

@@ -51,21 +51,25 @@ class DatasetWriter:
         Raises ValueError for rows whose fields differ from the first row's, and for values that fit no column.
         """
         if self._parquet is None:
-            table = table_of(rows)
             self._first = rows[0]
+            self.write_table(table_of(rows))
+        else:
+            self.write_table(table_of(rows, self._first, self._parquet.schema, self.rows))
+
+    def write_table(self, table: pa.Table) -> None:
+        """Append rows whose columns already have their types."""
+        if self._parquet is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._parquet = pq.ParquetWriter(self._temporary, table.schema)
-        else:
-            table = table_of(rows, self._first, self._parquet.schema, self.rows)
         self._parquet.write_table(table)
-        self.rows += len(rows)
+        self.rows += table.num_rows
 
     def close(self) -> None:
         """Finish the hidden file. Raises ValueError if no row was written."""
         if self._parquet is None:
             raise ValueError("a data set needs at least one row")
         self._parquet.close()
-        self._sha256 = _sha256_of(self._temporary)
+        self._sha256 = file_hash(self._temporary)
 
     def publish(self, card: Mapping[str, object]) -> Path:
         """Put the closed file and its card in place, and return the file's path.
@@ -87,6 +91,14 @@ def write_dataset(path: Path, rows: Sequence[Row], card: Mapping[str, object]) -
     with DatasetWriter(path) as writer:
         if rows:
             writer.write(rows)
+        writer.close()
+        return writer.publish(card)
+
+
+def write_table(path: Path, table: pa.Table, card: Mapping[str, object]) -> Path:
+    """As `write_dataset`, for rows whose columns already have their types; there may be none."""
+    with DatasetWriter(path) as writer:
+        writer.write_table(table)
         writer.close()
         return writer.publish(card)
 
@@ -153,7 +165,8 @@ def _textual(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _sha256_of(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """The sha256 of a file's bytes, as its card has it."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):

@@ -16,14 +16,16 @@ class Preflight(Callback):
     """Runs every check of `checks.py` on the composed configuration."""
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
-        """Exit with the first problem. Hydra turns any other exception of a callback into a warning."""
+        """Exit with the first problem; say what is doubtful. Hydra makes a warning of any other exception."""
         register()
         from verl_reflect.checks import CHECKS, Run, UnfitError
+        from verl_reflect.finding import Doubt
 
         run = Run(config)
         try:
             for check in CHECKS.values():
-                check(run)
+                if isinstance(remark := check(run), Doubt):
+                    print(f"verl-reflect: warning: {remark}", file=sys.stderr)
         except UnfitError as problem:
             sys.exit(f"verl-reflect: {problem}")
         except Exception as error:  # a check that is itself wrong must not pass for a warning

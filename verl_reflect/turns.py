@@ -16,7 +16,7 @@ from typing import Any
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase
 
-from verl_reflect.chat_template import end_of_turn_id, offer_tools, special_ids
+from verl_reflect.chat_template import before_special, end_of_turn_id, offer_tools, special_ids
 from verl_reflect.config import ReflectConfig
 from verl_reflect.episode import Utterance
 
@@ -118,7 +118,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
     def _turn(
         self, conversation: Conversation, token_ids: list[int], log_probs: list[float] | None, remarks: dict[str, Any]
     ) -> Turn:
-        body = self._body(token_ids)
+        body = before_special(token_ids, self._special_ids)
         utterance = Utterance(
             text=self.tokenizer.decode(body),
             tokens=len(token_ids),
@@ -127,10 +127,6 @@ class TurnTakingAgentLoop(AgentLoopBase):
             token_ids=tuple(token_ids),
         )
         return Turn(conversation, tuple(token_ids), body, tuple(log_probs) if log_probs else None, utterance, remarks)
-
-    def _body(self, token_ids: list[int]) -> tuple[int, ...]:
-        first_special = next((i for i, token in enumerate(token_ids) if token in self._special_ids), len(token_ids))
-        return tuple(token_ids[:first_special])
 
     def stored_turn(self, conversation: Conversation, text: str, token_ids: list[int] | None, limit: int) -> Turn:
         """A turn that the model took earlier, from the data set. A chat marker in its text ends it, as any turn.
