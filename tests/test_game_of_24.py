@@ -1,14 +1,13 @@
 """The Game of 24: all its puzzles, each with a solution, judged as Countdown."""
 
 import json
-from fractions import Fraction
-from functools import cache
-from itertools import combinations, combinations_with_replacement, product
+from itertools import combinations, combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from exact_solver import values
 from typer.testing import CliRunner
 
 from verl_reflect.cli import app
@@ -28,20 +27,6 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 def numbers_of(row: dict[str, Any]) -> tuple[int, ...]:
     return tuple(sorted(json.loads(row["reward_model"]["ground_truth"])["numbers"]))
-
-
-@cache
-def values(numbers: tuple[int, ...]) -> frozenset[Fraction]:
-    """Every value within reach with all the numbers, by joining the values of two parts of them."""
-    reached = {Fraction(numbers[0])} if len(numbers) == 1 else set()
-    for size in range(1, len(numbers) // 2 + 1):
-        for places in combinations(range(len(numbers)), size):
-            chosen = tuple(numbers[place] for place in places)
-            others = tuple(number for place, number in enumerate(numbers) if place not in places)
-            for a, b in product(values(chosen), values(others)):
-                reached |= {a + b, a - b, b - a, a * b}
-                reached |= {x / y for x, y in ((a, b), (b, a)) if y}
-    return frozenset(reached)
 
 
 def within_reach_of_24(numbers: tuple[int, ...]) -> bool:

@@ -64,6 +64,12 @@ METHODS = [
         ["replica_rank", "config", "model_config", "gpus_per_node"],
     ),
     ("verl.workers.rollout.replica.RolloutReplica", "init_standalone", []),
+    ("verl.utils.tokenizer.continuous_token.ContinuousTokenBuilder", "build_initial_tokens", ["messages", "tools"]),
+    (
+        "verl.utils.tokenizer.continuous_token.ContinuousTokenBuilder",
+        "merge_context_tokens",
+        ["previous_messages", "updated_messages", "runtime_token_ids"],
+    ),
     (
         "verl.utils.tokenizer.continuous_token.ContinuousTokenBuilder",
         "merge_assistant_tokens",

@@ -116,44 +116,42 @@ def game_of_24(out: Annotated[Path, typer.Option(help="Folder for test.parquet a
         report(make_dataset(GameOf24(), SOURCE, {"test": None}, seed=0, out=out))
 
 
-@data.command()
-def gsm8k(
-    out: Out,
-    train: Train = None,
-    validation: Validation = 500,
-    test: Test = 1_000,
-    seed: Seed = 0,
-    source: From = "openai/gsm8k:main",
-) -> None:
-    """Word problems with a number as their answer."""
-    make_from_source("verl_reflect.tasks.gsm8k:Gsm8k", open_source(source), out, train, validation, test, seed)
+def _add_public(name: str, task: str, source: str, test: int, words: str) -> None:
+    """A command for a task whose records are a public data set, or a file of its schema."""
+
+    @data.command(name, help=words)
+    def make(
+        out: Out,
+        train: Train = None,
+        validation: Validation = 500,
+        test: Test = test,
+        seed: Seed = 0,
+        source: From = source,
+    ) -> None:
+        make_from_source(task, open_source(source), out, train, validation, test, seed)
 
 
-@data.command()
-def math(
-    out: Out,
-    train: Train = None,
-    validation: Validation = 500,
-    test: Test = 1_000,
-    seed: Seed = 0,
-    source: From = "DigitalLearningGmbH/MATH-lighteval",
-) -> None:
-    """Competition problems with an expression as their answer."""
-    make_from_source("verl_reflect.tasks.math:Math", open_source(source), out, train, validation, test, seed)
-
-
-@data.command()
-def function_calling(
-    out: Out,
-    train: Train = None,
-    validation: Validation = 500,
-    test: Test = 12_000,
-    seed: Seed = 0,
-    source: From = "Salesforce/xlam-function-calling-60k",
-) -> None:
-    """Calls of the right functions with the right arguments (paper, section 4, which tests on 12,000)."""
-    task = "verl_reflect.tasks.function_calling:FunctionCalling"
-    make_from_source(task, open_source(source), out, train, validation, test, seed)
+_add_public(
+    "gsm8k",
+    "verl_reflect.tasks.gsm8k:Gsm8k",
+    source="openai/gsm8k:main",
+    test=1_000,
+    words="Word problems with a number as their answer.",
+)
+_add_public(
+    "math",
+    "verl_reflect.tasks.math:Math",
+    source="DigitalLearningGmbH/MATH-lighteval",
+    test=1_000,
+    words="Competition problems with an expression as their answer.",
+)
+_add_public(
+    "function-calling",
+    "verl_reflect.tasks.function_calling:FunctionCalling",
+    source="Salesforce/xlam-function-calling-60k",
+    test=12_000,
+    words="Calls of the right functions with the right arguments (paper, section 4, which tests on 12,000).",
+)
 
 
 @data.command()

@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from verl_reflect.tasks.token_stream import END, TokenStream
+
 MAX_DEPTH = 20
 """Brackets within brackets. It bounds the recursion; six numbers need no more than five."""
 
@@ -28,7 +30,6 @@ _SPELLINGS = {
     r"\dfrac": r"\frac",
 }
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
-_END = ""
 
 Postfix = list[int | str]
 """Numbers and operators, each operator after its two operands: `2*(3+4)` is 2 3 4 + *."""
@@ -45,7 +46,7 @@ def parse(text: str) -> Postfix:
     """
     parser = _Parser(text)
     parser.expression(lowest=1, depth=0)
-    parser.expect(_END)
+    parser.expect(END)
     return parser.postfix
 
 
@@ -75,24 +76,15 @@ def _apply(operator: str, left: Fraction, right: Fraction) -> Fraction:
             return left / right
 
 
-class _Parser:
+class _Parser(TokenStream):
     """Precedence climbing over a list of tokens; what it has read so far is in `postfix`."""
+
+    fault = NotArithmetic
 
     def __init__(self, text: str) -> None:
         # Whatever the grammar does not know becomes a token too, and is refused where it stands.
-        self.tokens: list[str] = [_SPELLINGS.get(token, token) for token in _TOKEN.findall(text)] + [_END]
-        self.position = 0
+        super().__init__(_SPELLINGS.get(token, token) for token in _TOKEN.findall(text))
         self.postfix: Postfix = []
-
-    def take(self) -> str:
-        token = self.tokens[self.position]
-        self.position += 1
-        return token
-
-    def expect(self, wanted: str) -> None:
-        found = self.take()
-        if found != wanted:
-            raise NotArithmetic(f"{found or 'the end'!r} where {wanted or 'the end'!r} was expected")
 
     def expression(self, lowest: int, depth: int) -> None:
         """Read operands joined by operators of at least the precedence `lowest`."""

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from verl_reflect.tasks.answer import last_answer
 from verl_reflect.tasks.arithmetic import NotArithmetic, Postfix, evaluate, parse
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
+from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
 
-SYSTEM_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
 USER_PROMPT = (
     "Using the numbers {nums} create an equation that equals {target}. "
     "You can use basic arithmetic operations (+, -, *, /) and each number can only be used once."
@@ -42,16 +42,13 @@ class Countdown(Task):
 
     data_sources = ("countdown",)
     categories = ("format", "wrong_numbers", "missed_target", "none")
-    reflection_prompt = (
-        "You tried solving the problem and got the wrong answer. Reflect on what went wrong and write a short "
-        "explanation that will help you do better next time."
-    )
+    reflection_prompt = REFLECT_ON_ANSWER
 
     def __init__(self, use: Use = "all") -> None:
         """`use` is for the items that are made; a verdict follows the `use` of the ground truth."""
         self.use = use
         self.user_prompt = USER_PROMPT if use == "all" else USER_PROMPT_ANY
-        self.prompt_template = f"{SYSTEM_PROMPT}\n{self.user_prompt}"
+        self.prompt_template = f"{BOXED_ANSWER}\n{self.user_prompt}"
 
     def item(self, record: Any) -> Item:
         """Read a record of the public schema (`Jiayi-Pan/Countdown-Tasks-3to4`: `target`, `nums`), or a Puzzle.
@@ -62,7 +59,7 @@ class Countdown(Task):
         puzzle = record if isinstance(record, Puzzle) else Puzzle.from_public_row(record)
         user = self.user_prompt.format(nums=list(puzzle.numbers), target=puzzle.target)
         return Item(
-            messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": user}],
+            messages=[{"role": "system", "content": BOXED_ANSWER}, {"role": "user", "content": user}],
             ground_truth=json.dumps({"target": puzzle.target, "numbers": list(puzzle.numbers), "use": self.use}),
             gold=_boxed(puzzle.gold) if puzzle.gold else "",
             facts={"difficulty": puzzle.difficulty},

@@ -12,7 +12,10 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+
+from verl_reflect.tasks.base import PASSED, Verdict, failed
 
 MAX_CHARS = 2_000
 """Of either text."""
@@ -109,6 +112,14 @@ def _started() -> subprocess.Popen[bytes]:
         reason = json.loads(greeting) if greeting else f"its process ended with exit code {process.returncode}"
         raise RuntimeError(f"math-verify cannot be used: {reason}.")
     return process
+
+
+def verdict(same: Callable[[], bool]) -> Verdict:
+    """The verdict on an answer that means the same as the gold one, or does not, or past the limits of telling."""
+    try:
+        return PASSED if same() else failed("wrong_answer")
+    except PastLimitsError:
+        return failed("timeout")
 
 
 GRADER = Grader()

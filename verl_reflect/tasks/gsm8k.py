@@ -7,10 +7,10 @@ from typing import Any
 
 from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer, last_opening
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
-from verl_reflect.tasks.grader import GRADER, PastLimitsError
+from verl_reflect.tasks.grader import GRADER, verdict
+from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
 from verl_reflect.tasks.written_number import read_number
 
-SYSTEM_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
 _HASHES = re.compile(r"####[ \t]*(?=[-+$\\*]*\.?[0-9])([^\n<]*)")
 
 HASHES_SEARCHED = 20_000
@@ -30,10 +30,8 @@ class Gsm8k(Task):
 
     data_sources = ("gsm8k", "openai/gsm8k")
     categories = ("format", "wrong_answer", "timeout", "none")
-    reflection_prompt = (
-        "You tried solving the problem and got the wrong answer. Reflect on what went wrong and write a short "
-        "explanation that will help you do better next time."
-    )
+    reflection_prompt = REFLECT_ON_ANSWER
+    prompt_template = BOXED_ANSWER
 
     def item(self, record: Any) -> Item:
         """Read a record of the public schema: `question`, and `answer` with the number after `####`."""
@@ -44,7 +42,7 @@ class Gsm8k(Task):
         if not hashes or read_number(truth) is None:
             raise ValueError(f"a GSM8K answer ends in '####' and a number, unlike {record['answer']!r}")
         return Item(
-            messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": record["question"]}],
+            messages=[{"role": "system", "content": BOXED_ANSWER}, {"role": "user", "content": record["question"]}],
             ground_truth=truth,
             gold=f"\\boxed{{{truth}}}",
             facts={"solution": record["answer"]},
@@ -70,10 +68,7 @@ class Gsm8k(Task):
         number = read_number(answer)
         if number is not None:
             return PASSED if number == truth else failed("wrong_answer")
-        try:
-            return PASSED if GRADER.same(str(truth), answer) else failed("wrong_answer")
-        except PastLimitsError:
-            return failed("timeout")
+        return verdict(lambda: GRADER.same(str(truth), answer))
 
 
 def _number(ground_truth: object) -> Fraction:

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer
-from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
-from verl_reflect.tasks.grader import GRADER, PastLimitsError
+from verl_reflect.tasks.base import Item, Task, Verdict, failed
+from verl_reflect.tasks.grader import GRADER, verdict
 from verl_reflect.tasks.latex import readable, said, spelled_alike, words
+from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
 
-SYSTEM_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
 _BARE_BOX = re.compile(r"\\f?boxed\s+([^\s{}$]+?)(?=\.?(?:\s|\$|$))")
 _OTHER_BOX = re.compile(r"\\(?:fbox|boxed)\s*\{")
 _BASE = re.compile(r"[0-9]_\{?([0-9]+)\}?$")
@@ -31,10 +31,8 @@ class Math(Task):
         "HuggingFaceH4/MATH-500",
     )
     categories = ("format", "wrong_answer", "timeout", "none")
-    reflection_prompt = (
-        "You tried solving the problem and got the wrong answer. Reflect on what went wrong and write a short "
-        "explanation that will help you do better next time."
-    )
+    reflection_prompt = REFLECT_ON_ANSWER
+    prompt_template = BOXED_ANSWER
 
     def item(self, record: Any) -> Item:
         r"""Read a public record: `problem`, and `answer` (MATH-500) or a `solution` with its answer in a box."""
@@ -43,7 +41,7 @@ class Math(Task):
         truth = record.get("answer") or boxed(str(record.get("solution")))
         _check(truth)
         return Item(
-            messages=[{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": record["problem"]}],
+            messages=[{"role": "system", "content": BOXED_ANSWER}, {"role": "user", "content": record["problem"]}],
             ground_truth=truth,
             gold=f"\\boxed{{{truth}}}",
             facts={key: record[key] for key in _INFO if key in record},
@@ -64,10 +62,7 @@ class Math(Task):
         answer = last_answer(response)
         if answer is None or not answer.strip():
             return failed("format")
-        try:
-            return PASSED if _same(gold, answer) else failed("wrong_answer")
-        except PastLimitsError:
-            return failed("timeout")
+        return verdict(lambda: _same(gold, answer))
 
 
 def boxed(solution: str) -> str | None:

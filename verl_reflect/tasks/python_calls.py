@@ -14,6 +14,8 @@ benchmark may ask for a variable that the user named.
 import re
 from typing import Any
 
+from verl_reflect.tasks.token_stream import END, TokenStream
+
 MAX_CHARS = 8_000
 MAX_TOKENS = 2_000
 """Names, values and punctuation marks of one text; the calls of one response take dozens. It bounds the time."""
@@ -37,7 +39,6 @@ _ESCAPE = re.compile(r"\\(\n|[\\'\"abfnrtv]|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA
 _ESCAPED = {"\n": "", "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _CONSTANTS = {"True": True, "False": False, "None": None}
 _QUOTES = ("'", '"')
-_END = ""
 
 
 class NotPythonCalls(ValueError):  # noqa: N818  (it names what the text is, not a fault of the program)
@@ -61,22 +62,10 @@ def read_python_calls(text: str) -> list[PythonCall]:
     return _Parser(tokens).calls()
 
 
-class _Parser:
+class _Parser(TokenStream):
     """Recursive descent over a list of tokens."""
 
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens = [*tokens, _END]
-        self.position = 0
-
-    def take(self) -> str:
-        token = self.tokens[self.position]
-        self.position += 1
-        return token
-
-    def expect(self, wanted: str) -> None:
-        found = self.take()
-        if found != wanted:
-            raise NotPythonCalls(f"{found[:20] or 'the end'!r} where {wanted or 'the end'!r} was expected")
+    fault = NotPythonCalls
 
     def next_is(self, token: str) -> bool:
         """Whether the next token is this one; if so, it is taken."""
@@ -95,12 +84,12 @@ class _Parser:
         return True
 
     def calls(self) -> list[PythonCall]:
-        closing = "]" if self.next_is("[") else _END
+        closing = "]" if self.next_is("[") else END
         calls: list[PythonCall] = []
         while self.more(closing, not calls):
             calls.append(self.call())
         if closing:
-            self.expect(_END)
+            self.expect(END)
         return calls
 
     def call(self) -> PythonCall:
