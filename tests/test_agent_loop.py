@@ -1,68 +1,20 @@
 """The loop against a scripted server: the order of the turns, what is trained, and every edge."""
 
 import asyncio
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from conftest import row
-from omegaconf import DictConfig
-from scripted_server import ScriptedServer
-from verl.experimental.agent_loop.agent_loop import AgentLoopOutput, DictConfigWrap
-from verl.utils.dataset.rl_dataset import RLHFDataset
+from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 
-from verl_reflect.agent_loop import (
-    BlindRetryAgentLoop,
-    FirstTryAgentLoop,
-    ReflectRetryAgentLoop,
-    RetryAgentLoop,
-    StoredReflectionAgentLoop,
-)
-from verl_reflect.judge import Judge, RewardFunction, VerifierError
+from verl_reflect.agent_loop import RetryAgentLoop
+from verl_reflect.judge import VerifierError
 from verl_reflect.tasks.countdown import Countdown
-from verl_reflect.turns import TurnTakingAgentLoop
 
 WRONG = "<answer> ( 3 + 5 ) * 8 </answer>"  # 64
 RIGHT = "<answer> ( 3 * 8 ) + 5 </answer>"  # 29
 HINT = "First I will compute 8 times 3 and then add 5 ."
 SAMPLING = {"temperature": 1.0, "logprobs": True}
-
-
-@pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
-    judge = Judge(RewardFunction(), success_threshold=1.0, timeout=20.0)
-    yield judge
-    judge.close()
-
-
-@pytest.fixture
-def make_loop(
-    recipe_config: Callable[..., DictConfig], tokenizer: Any, judge: Judge, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., RetryAgentLoop]:
-    monkeypatch.setattr(Judge, "from_config", lambda config: judge)
-
-    def made(
-        server: ScriptedServer, *overrides: str, cls: type[RetryAgentLoop] = ReflectRetryAgentLoop
-    ) -> RetryAgentLoop:
-        monkeypatch.setattr(TurnTakingAgentLoop, "_settings", None)
-        RetryAgentLoop._attempts.clear()
-        config = recipe_config(*overrides)
-        return cls(
-            trainer_config=DictConfigWrap(config),
-            server_manager=server,
-            tokenizer=tokenizer,
-            processor=None,
-            dataset_cls=RLHFDataset,
-            data_config=DictConfigWrap(config.data),
-            hf_model_type="qwen2",
-        )
-
-    return made
-
-
-@pytest.fixture
-def scripted(tokenizer: Any) -> Callable[..., ScriptedServer]:
-    return lambda *lines, **more: ScriptedServer(tokenizer, list(lines), **more)
 
 
 def episode_of(output: AgentLoopOutput) -> Any:
@@ -259,15 +211,6 @@ async def test_no_verdict_on_the_attempt_stops_training_but_not_validation(make_
     assert episode_of(output).first_try.error
 
 
-async def test_blind_retry_goes_from_the_attempt_straight_to_the_task(make_loop: Any, scripted: Any) -> None:
-    server = scripted(RIGHT)
-    [output] = await make_loop(server, cls=BlindRetryAgentLoop).run(SAMPLING, **row())
-    assert server.seen(0).endswith(
-        f"{WRONG}<|im_end|>\n<|im_start|>user\nMake 24 from 3 5 8 .<|im_end|>\n<|im_start|>assistant\n"
-    )
-    assert episode_of(output).reflection is None and [r.text for r in episode_of(output).retries] == [RIGHT]
-
-
 async def test_without_a_wording_of_ones_own_the_task_asks_for_the_reflection(make_loop: Any, scripted: Any) -> None:
     server = scripted("hm", RIGHT)
     await make_loop(server, "reflect.reflection_prompt=null").run(SAMPLING, **row())
@@ -313,35 +256,8 @@ async def test_a_trained_retry_is_made_even_after_an_empty_reflection(make_loop:
     assert len(outputs) == 2
 
 
-async def test_plain_grpo_has_no_second_try(make_loop: Any, scripted: Any, tokenizer: Any) -> None:
-    server = scripted(WRONG)
-    loop = make_loop(server, "reflect.first_attempt=live", cls=FirstTryAgentLoop)
-    [output] = await loop.run(SAMPLING, **row(first_attempt=None))
-    assert tokenizer.decode(output.response_ids, skip_special_tokens=True) == WRONG
-    assert len(server.requests) == 1 and server.requests[0]["logprobs"]
-
-
-@pytest.mark.parametrize("stored", [None, WRONG])
-async def test_a_live_attempt_counts_as_generated_even_where_the_row_carries_one(
-    make_loop: Any, scripted: Any, stored: str | None
-) -> None:
-    loop = make_loop(scripted(WRONG), "reflect.first_attempt=live", cls=FirstTryAgentLoop)
-    [output] = await loop.run(SAMPLING, **row(first_attempt=stored))
-    assert episode_of(output).own_attempt
-
-
 async def test_a_shared_or_stored_attempt_is_not_counted_for_its_sessions(make_loop: Any, scripted: Any) -> None:
     [stored] = await make_loop(scripted(HINT, RIGHT)).run(SAMPLING, **row())
     loop = make_loop(scripted(WRONG, HINT, RIGHT), "reflect.first_attempt=live")
     [shared] = await loop.run(SAMPLING, **row(first_attempt=None))
     assert not episode_of(stored).own_attempt and not episode_of(shared).own_attempt
-
-
-async def test_a_stored_reflection_takes_the_place_of_the_models_own(make_loop: Any, scripted: Any) -> None:
-    server = scripted(RIGHT)
-    loop = make_loop(server, cls=StoredReflectionAgentLoop)
-    [output] = await loop.run(SAMPLING, **row(reflection=HINT, is_validation=True))
-    assert f"{HINT}<|im_end|>\n<|im_start|>user\nMake 24" in server.seen(0)
-    assert episode_of(output).reflection.text == HINT and [r.text for r in episode_of(output).retries] == [RIGHT]
-    with pytest.raises(ValueError, match="for validation rows"):
-        await loop.run(SAMPLING, **row(reflection=HINT))

@@ -118,7 +118,7 @@ def test_a_response_has_room_for_the_longest_turn_that_is_trained(credit: str, l
 
 @pytest.mark.parametrize(
     ("recipe", "loop", "length"),
-    [("reflect_grpo", "reflect_retry", 1), ("blind_retry_grpo", "blind_retry", 3), ("grpo", "first_try", 2)],
+    [("reflect_grpo", "reflect_retry", 1), ("blind_retry_grpo", "blind_retry", 3), ("grpo", "first_try", 3)],
 )
 def test_the_baselines_differ_in_who_is_trained(recipe: str, loop: str, length: int) -> None:
     limits = ["reflect.max_reflection_tokens=1", "reflect.max_attempt_tokens=2", "reflect.max_retry_tokens=3"]

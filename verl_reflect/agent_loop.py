@@ -40,6 +40,8 @@ class Session:
     group: str
     """The same for all sessions that share a first attempt, and the key that keeps them on one server."""
     index: int
+    step: int
+    """The training step: a model of its own."""
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]] | None
     data_source: str
@@ -63,6 +65,7 @@ class Session:
             group=f"{row['uid']}-{row['session_id']}" if own_attempt else row["uid"],
             own_attempt=own_attempt,
             index=int(row.get("index", 0)),
+            step=int(row["global_steps"]),
             messages=[dict(message) for message in row["raw_prompt"]],
             tools=json.loads(row["tools"]) if row.get("tools") else None,
             data_source=row["data_source"],
@@ -243,43 +246,3 @@ class ReflectRetryAgentLoop(RetryAgentLoop):
         task_again = await self.task_again(reflection, session)
         retries = (self.retry(session, task_again) for _ in range(self.settings.retries_per_reflection))
         return tuple(await asyncio.gather(*retries))
-
-
-class StoredReflectionAgentLoop(ReflectRetryAgentLoop):
-    """The controls on what a reflection says: the retry follows one that the data row carries.
-
-    A fixed sentence, another task's reflection, or another model's: whatever the columns `reflection` and, if it must
-    be token by token, `reflection_ids` hold. For validation only, chosen for a row by `agent_name: stored_reflection`.
-    """
-
-    async def reflect(self, session: Session, request: Conversation) -> Turn:
-        """The stored reflection. Raises ValueError if there is none, or in training: it is not the model's to learn."""
-        if session.stored_reflection is None or not session.validate:
-            raise ValueError("agent_name: stored_reflection is for validation rows with a column reflection.")
-        return self.stored_turn(
-            request, session.stored_reflection, session.stored_reflection_ids, self.settings.max_reflection_tokens
-        )
-
-
-class BlindRetryAgentLoop(RetryAgentLoop):
-    """The control: the model tries again with no reflection. Is it the reflection, or just the second chance?
-
-    `+recipe=blind_retry_grpo` trains such retries. A data column `agent_name: blind_retry` chooses it for a row, so
-    that one validation measures both on the same failures.
-    """
-
-    trained_turns = ("retry",)
-
-    async def second_try(self, session: Session, attempt: Turn) -> SecondTry:
-        """Retry once, right after the failed attempt."""
-        return SecondTry(retries=(await self.retry(session, await self.task_again(attempt, session)),))
-
-
-class FirstTryAgentLoop(RetryAgentLoop):
-    """Plain GRPO on first attempts: the same tasks, verdicts and rewards, and no second try (`+recipe=grpo`)."""
-
-    trained_turns = ("attempt",)
-
-    async def second_try(self, session: Session, attempt: Turn) -> SecondTry:
-        """There is none."""
-        return SecondTry()

@@ -29,6 +29,7 @@ from verl_reflect.tasks.registry import task_for, wordings
 
 TESTED_VERL = SpecifierSet("==0.9.1")
 GROUP_RELATIVE = ("grpo", "grpo_passk", "rloo", "opo", "gpg")
+REFLECTING = {control.agent_loop for control in CONTROLS.values()}
 ROWS_LOOKED_AT = 256
 
 
@@ -143,10 +144,16 @@ def check_trainer(run: Run) -> str:
 def check_group(run: Run) -> str:
     """A group has at least two reflections to compare, and the estimator can compare them."""
     estimator, sessions = str(run.config.algorithm.adv_estimator), run.rollout.n
-    if run.settings.control == "shuffled" and estimator != CONTROLS["shuffled"]:
+    control = CONTROLS[run.settings.control]
+    if run.settings.control == "shuffled" and estimator != control.estimator:
         raise UnfitError(
-            f"reflect.control=shuffled needs algorithm.adv_estimator={CONTROLS['shuffled']} and it is {estimator}; "
+            f"reflect.control=shuffled needs algorithm.adv_estimator={control.estimator} and it is {estimator}; "
             "remove the override."
+        )
+    if not control.trains and not run.config.trainer.val_only:
+        raise UnfitError(
+            f"reflect.control={run.settings.control} puts in reflections that the model did not write, which cannot be "
+            "trained; set trainer.val_only=True."
         )
     if len(run.settings.trained_turns) > 1 and estimator != "grpo":
         raise UnfitError(
@@ -201,7 +208,7 @@ def check_budget(run: Run) -> str:
     longest = longest_trained_turn(
         settings.credit, settings.max_attempt_tokens, settings.max_reflection_tokens, settings.max_retry_tokens
     )
-    if run.rollout.agent.default_agent_loop == "reflect_retry" and data.max_response_length < longest:
+    if run.rollout.agent.default_agent_loop in REFLECTING and data.max_response_length < longest:
         raise UnfitError(
             f"data.max_response_length={data.max_response_length} is shorter than a trained turn, which may take "
             f"{longest} tokens; remove the override, the recipe makes them equal."

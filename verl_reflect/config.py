@@ -28,8 +28,25 @@ CREDITS: dict[str, tuple[str, ...]] = {
 }
 """The turns that each choice of `reflect.credit` trains. Every turn is a row of its own, and all earn the same."""
 
-CONTROLS = {"none": "grpo", "shuffled": "grpo_shuffled"}
-"""The advantage estimator that each choice of `reflect.control` stands for."""
+
+@dataclass(frozen=True)
+class Control:
+    """What a choice of `reflect.control` stands for."""
+
+    estimator: str = "grpo"
+    """Its advantage estimator."""
+    agent_loop: str = "reflect_retry"
+    """The agent loop of rows that do not name one."""
+    trains: bool = True
+    """Whether it can be trained; otherwise it is for `trainer.val_only=True`."""
+
+
+CONTROLS = {
+    "none": Control(),
+    "shuffled": Control(estimator="grpo_shuffled"),
+    "fixed": Control(agent_loop="fixed_reflection", trains=False),
+    "swapped": Control(agent_loop="swapped_reflection", trains=False),
+}
 
 
 @dataclass
@@ -61,7 +78,11 @@ class ReflectConfig:
 
     control: str = "none"
     """`shuffled` permutes the rewards within each group: as many reflections are paid, but not the ones that earned it.
-    Such a training must not help. Sets `algorithm.adv_estimator`."""
+    Such a training must not help. For validation only: `fixed` puts `fixed_reflection` in place of every reflection,
+    `swapped` another task's. Sets `algorithm.adv_estimator` and the default agent loop."""
+
+    fixed_reflection: str = "I should look at the task again and try once more."
+    """The neutral sentence of `control=fixed`: fits any failure and says nothing about this one."""
 
     success_threshold: float = 1.0
     """A response passes if its score is at least this."""

@@ -32,7 +32,14 @@ def estimator(control: str) -> str:
     """The advantage estimator of `reflect.control`."""
     from verl_reflect.config import CONTROLS
 
-    return CONTROLS.get(control, control)
+    return CONTROLS[control].estimator if control in CONTROLS else control
+
+
+def agent_loop(control: str) -> str:
+    """The default agent loop of `reflect.control`."""
+    from verl_reflect.config import CONTROLS
+
+    return CONTROLS[control].agent_loop if control in CONTROLS else control
 
 
 def register() -> None:
@@ -41,6 +48,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("verl_reflect.sum", total, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.longest_trained_turn", longest_trained_turn, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.estimator", estimator, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.agent_loop", agent_loop, replace=True)
     from verl_reflect.cpu import platform  # noqa: F401  (registers itself by its decorator)
 
 

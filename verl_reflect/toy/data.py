@@ -1,8 +1,8 @@
 """The tiny model's data for verl: its own failures to learn from, and what it is validated on.
 
-`train.parquet` holds failed first attempts at training problems. `validation.parquet` asks three things of held-out
+`train.parquet` holds failed first attempts at training problems. `validation.parquet` asks several things of held-out
 problems, told apart by `data_source`: a first try at `countdown/first_try`; and a second try at the same fixed failures
-both after reflecting (`countdown/reflect`) and without (`countdown/blind`).
+once for each loop asked for, such as after reflecting (`countdown/reflect`) and without (`countdown/blind`).
 """
 
 import random
@@ -19,6 +19,13 @@ from verl_reflect.toy.conversations import encode_question
 from verl_reflect.toy.problems import Problem, split_problems
 from verl_reflect.toy.sampling import BATCH, sample, words_of
 
+SECOND_TRIES = {
+    "reflect": "reflect_retry",
+    "blind": "blind_retry",
+    "fixed": "fixed_reflection",
+    "swapped": "swapped_reflection",
+}
+"""Agent loops for a second try, by the name that their rows have."""
 CHECKPOINT = Path(__file__).parent / "checkpoint"
 
 
@@ -35,10 +42,19 @@ class Attempt:
         return compute_score("countdown", self.text, _ground_truth(self.problem))["score"] == 1.0
 
 
-def make_data(out: Path, checkpoint: Path, *, train: int = 3000, held_out: int = 400, seed: int) -> list[Path]:
+def make_data(
+    out: Path,
+    checkpoint: Path,
+    *,
+    train: int = 3000,
+    held_out: int = 400,
+    second_tries: Sequence[str] = ("reflect", "blind"),
+    seed: int,
+) -> list[Path]:
     """Write `train.parquet` and `validation.parquet` with their cards, and return their paths.
 
-    `train` is the number of training failures, `held_out` the number of rows of each of the three held-out kinds.
+    `train` is the number of training failures, `held_out` the number of rows of each held-out kind: first tries, and
+    each of `second_tries` (of SECOND_TRIES).
     A problem may come up more than once, its numbers in another order. Takes seconds.
     """
     model = Qwen2ForCausalLM.from_pretrained(checkpoint)
@@ -54,8 +70,11 @@ def make_data(out: Path, checkpoint: Path, *, train: int = 3000, held_out: int =
         "train": [_row("countdown", failure.problem, "train", i, failure) for i, failure in enumerate(failed)],
         "validation": [
             *(_row("countdown/first_try", problem, "validation", i, None) for i, problem in enumerate(unseen)),
-            *(_row("countdown/reflect", f.problem, "validation", i, f) for i, f in enumerate(failed_held_out)),
-            *(_row("countdown/blind", f.problem, "validation", i, f) for i, f in enumerate(failed_held_out)),
+            *(
+                _row(f"countdown/{kind}", failure.problem, "validation", i, failure)
+                for kind in second_tries
+                for i, failure in enumerate(failed_held_out)
+            ),
         ],
     }
     card = {"licence": "Apache-2.0", "seed": seed, "source": "failures of verl-reflect's tiny model"}
@@ -94,7 +113,7 @@ def _row(data_source: str, problem: Problem, split: str, index: int, failure: At
 
     A validation row names its agent loop; the recipe says which one trains.
     """
-    loop = "blind_retry" if data_source == "countdown/blind" else "reflect_retry"
+    loop = SECOND_TRIES.get(data_source.partition("/")[2], "reflect_retry")
     return {
         "data_source": data_source,
         **({"agent_name": loop} if split == "validation" else {}),

@@ -22,7 +22,7 @@ from verl_reflect.toy.wording import sentences
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 SHOWN_SHARE = 0.05
-CONTROLS = {"trained": "none", "shuffled": "shuffled"}
+OVERRIDES: dict[str, tuple[str, ...]] = {"trained": (), "shuffled": ("reflect.control=shuffled",)}
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class Pair:
 def results(out: Path, seeds: Sequence[int], docs: Path, readme: Path, console: Console) -> None:
     """Run all trainings that are not there yet, and write table and picture. Raises TrainingError if one fails."""
     make_data(out / "data", CHECKPOINT, seed=0)
-    pairs = [Pair(seed, *(_training(out, name, seed) for name in CONTROLS)) for seed in seeds]
+    pairs = [Pair(seed, *(_training(out, name, seed) for name in OVERRIDES)) for seed in seeds]
     for training in [*(pair.trained for pair in pairs), *(pair.shuffled for pair in pairs)]:
         if not training.finished:
-            console.print(f"seed {training.seed}, control: {training.control}; log: {training.log}")
+            console.print(f"{training.folder.name}; log: {training.log}")
             follow(training, console)
     draw_curves([pair.trained for pair in pairs], docs / "curves.png", [pair.shuffled for pair in pairs])
     (docs / "results.json").write_text(json.dumps(_numbers(pairs), indent=2) + "\n", encoding="utf-8")
@@ -70,7 +70,7 @@ def results(out: Path, seeds: Sequence[int], docs: Path, readme: Path, console: 
 
 
 def _training(out: Path, name: str, seed: int) -> ToyTraining:
-    return ToyTraining(out / f"{name}-{seed}", out / "data", CHECKPOINT, seed, STEPS, VALIDATE_EVERY, CONTROLS[name])
+    return ToyTraining(out / f"{name}-{seed}", out / "data", CHECKPOINT, seed, STEPS, VALIDATE_EVERY, OVERRIDES[name])
 
 
 def _section(pairs: Sequence[Pair]) -> str:

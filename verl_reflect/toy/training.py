@@ -38,7 +38,8 @@ class ToyTraining:
     seed: int
     steps: int
     validate_every: int
-    control: str = "none"
+    overrides: tuple[str, ...] = ()
+    """What this training does in another way, as on verl's command line. A recipe takes the method's place."""
 
     @property
     def log(self) -> Path:
@@ -57,15 +58,16 @@ class ToyTraining:
 
     def command(self) -> list[str]:
         """The command line."""
+        recipes = [override for override in self.overrides if override.startswith("+recipe=")]
         return [
             *(sys.executable, "-m", "verl.trainer.main_ppo"),
-            *("+recipe=reflect_grpo", "+task=countdown_toy", "+hardware=cpu"),
+            *(recipes or ["+recipe=reflect_grpo"]),
+            *("+task=countdown_toy", "+hardware=cpu"),
             f"actor_rollout_ref.model.path={self.model.resolve()}",
             f"data.train_files={(self.data / 'train.parquet').resolve()}",
             f"data.val_files={(self.data / 'validation.parquet').resolve()}",
             f"data.seed={self.seed}",
             f"actor_rollout_ref.rollout.seed={self.seed}",
-            f"reflect.control={self.control}",
             f"trainer.total_training_steps={self.steps}",
             "trainer.total_epochs=1000000",
             f"trainer.test_freq={self.validate_every}",
@@ -75,6 +77,7 @@ class ToyTraining:
             f"trainer.validation_data_dir={(self.folder / 'validation').resolve()}",
             f"trainer.rollout_data_dir={(self.folder / 'rollout').resolve()}",
             f"hydra.run.dir={(self.folder / 'hydra').resolve()}",
+            *(override for override in self.overrides if override not in recipes),
         ]
 
     def run(self) -> Iterator[dict[str, Any]]:
