@@ -78,6 +78,45 @@ async def test_sessions_of_a_group_share_one_live_attempt_and_one_server(make_lo
     assert not RetryAgentLoop._attempts, "shared attempts go with their sessions"
 
 
+async def test_a_task_is_attempted_until_an_attempt_fails(make_loop: Any, scripted: Any) -> None:
+    server = scripted(RIGHT, RIGHT, WRONG, HINT, RIGHT)
+    loop = make_loop(server, "reflect.first_attempt=live", "reflect.max_attempts=3")
+    [output] = await loop.run(SAMPLING, **row(first_attempt=None))
+    episode = episode_of(output)
+    assert episode.attempt.text == WRONG and episode.attempts == 3
+    assert episode.attempts_tokens == 3 * episode.attempt.tokens and not episode.own_attempt
+
+
+async def test_a_task_that_passes_every_attempt_leaves_no_row(make_loop: Any, scripted: Any) -> None:
+    server = scripted(RIGHT, RIGHT)
+    loop = make_loop(server, "reflect.first_attempt=live", "reflect.max_attempts=2")
+    assert await loop.run(SAMPLING, **row(first_attempt=None)) == [] and len(server.requests) == 2
+
+
+async def test_validation_attempts_a_task_once(make_loop: Any, scripted: Any) -> None:
+    server = scripted(RIGHT)
+    loop = make_loop(server, "reflect.max_attempts=3")
+    await loop.run(SAMPLING, **row(first_attempt=None, is_validation=True))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("step", "live"), [(5, False), (6, True)])
+async def test_mixed_attempts_come_from_the_data_until_they_are_stale(
+    make_loop: Any, scripted: Any, step: int, live: bool
+) -> None:
+    server = scripted(*[WRONG] * live, HINT, RIGHT)
+    loop = make_loop(server, "reflect.first_attempt=mixed", "reflect.stale_after=5")
+    [output] = await loop.run(SAMPLING, **row(first_attempt="stored", global_steps=step))
+    assert episode_of(output).attempt.text == (WRONG if live else "stored")
+    assert episode_of(output).attempts == live
+
+
+async def test_mixed_attempts_are_live_where_the_data_have_none(make_loop: Any, scripted: Any) -> None:
+    loop = make_loop(scripted(WRONG, HINT, RIGHT), "reflect.first_attempt=mixed")
+    [output] = await loop.run(SAMPLING, **row(first_attempt=None))
+    assert episode_of(output).attempt.text == WRONG
+
+
 async def test_groups_do_not_share(make_loop: Any, scripted: Any) -> None:
     server = scripted(WRONG, WRONG, HINT, HINT, RIGHT, RIGHT, seconds=0.01)
     loop = make_loop(server, "reflect.first_attempt=live")

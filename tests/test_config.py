@@ -82,7 +82,9 @@ def test_the_recipe_states_the_defaults_of_the_dataclass() -> None:
         ("reflect.reflection_prompt=' '", "reflect.reflection_prompt is empty"),
         ("reflect.retry_prompt='Try again.'", "does not contain {task}"),
         ("reflect.credit=everything", "choose one of reflection, reflection+retry, retry, all"),
-        ("reflect.control=reversed", "choose one of none, shuffled"),
+        ("reflect.control=reversed", "choose one of none, shuffled, fixed, swapped"),
+        ("reflect.max_attempts=0", "reflect.max_attempts is 0; it must be at least 1."),
+        ("reflect.stale_after=-1", "reflect.stale_after is -1; it cannot be negative."),
         ("reflect.credit=all", "set reflect.first_attempt=live"),
     ],
 )
@@ -100,6 +102,12 @@ def test_a_wrong_setting_is_one_sentence(
 def test_several_retries_cannot_be_trained(recipe_config: Callable[..., DictConfig]) -> None:
     config = recipe_config("reflect.credit=retry", "reflect.retries_per_reflection=2")
     with pytest.raises(ValueError, match="set that to 1"):
+        ReflectConfig.from_config(config)
+
+
+def test_a_trained_attempt_is_made_once(recipe_config: Callable[..., DictConfig]) -> None:
+    config = recipe_config("reflect.credit=all", "reflect.first_attempt=live", "reflect.max_attempts=2")
+    with pytest.raises(ValueError, match="would drop those that pass; set that to 1"):
         ReflectConfig.from_config(config)
 
 
@@ -128,5 +136,16 @@ def test_the_baselines_differ_in_who_is_trained(recipe: str, loop: str, length: 
     assert config.algorithm.adv_estimator == "grpo"
 
 
-def test_the_control_shuffles() -> None:
-    assert compose_config("+recipe=reflect_grpo", "reflect.control=shuffled").algorithm.adv_estimator == "grpo_shuffled"
+@pytest.mark.parametrize(
+    ("control", "estimator", "loop"),
+    [
+        ("none", "grpo", "reflect_retry"),
+        ("shuffled", "grpo_shuffled", "reflect_retry"),
+        ("fixed", "grpo", "fixed_reflection"),
+        ("swapped", "grpo", "swapped_reflection"),
+    ],
+)
+def test_a_control_is_one_override(control: str, estimator: str, loop: str) -> None:
+    config = compose_config("+recipe=reflect_grpo", f"reflect.control={control}")
+    assert config.algorithm.adv_estimator == estimator
+    assert config.actor_rollout_ref.rollout.agent.default_agent_loop == loop

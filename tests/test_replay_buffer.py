@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 import verl_reflect.replay_buffer as our_replay_buffer
 from verl_reflect.episode import Episode, Outcome, Utterance
 from verl_reflect.judge import Judgement
+from verl_reflect.pass_rates import PASS_RATES, PassRates
 from verl_reflect.replay_buffer import AllSessionsFailedError, OutOfFailuresError, ReflectReplayBuffer
 
 
@@ -24,12 +25,17 @@ class Queue:
         self.tags: dict[str, dict[str, dict[str, Any]]] = {"train": {}, "val": {}}
         self.fields: dict[str, dict[str, Any]] = {}
 
-    def group(self, uid: str, seconds: list[float], status: str = "finished", partition: str = "train") -> None:
-        """A group whose reflections earned these second tries; none of them if it was solved at the first."""
+    def group(
+        self, uid: str, seconds: list[float], status: str = "finished", partition: str = "train", attempts: int = 0
+    ) -> None:
+        """A group whose reflections earned these second tries; none of them if it was solved at the first.
+
+        Attempts of 3 tokens, as many as were made until one failed; reflections of 5; retries of 4.
+        """
         self.tags[partition][uid] = {"is_prompt": True, "status": status, "global_steps": 1}
         for session, second_try in enumerate(seconds):
             key = f"{uid}_{session}_0"
-            self.tags[partition][key] = {"status": "success"}
+            self.tags[partition][key] = {"status": "success", "response_len": 5}
             verdict = Judgement(second_try, second_try > 0, "none" if second_try else "missed_target")
             episode = Episode(
                 0,
@@ -39,6 +45,8 @@ class Queue:
                 Judgement(0.0, False),
                 Utterance("hm", 5),
                 (Utterance("yes", 4),),
+                attempts=attempts,
+                attempts_tokens=3 * attempts,
             )
             outcome = Outcome(episode, [verdict])
             self.fields[key] = {
@@ -63,6 +71,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     for module in (verl_replay_buffer, our_replay_buffer):
         monkeypatch.setattr(module, "tq", queue)
     monkeypatch.setattr(our_replay_buffer, "POLL_SECONDS", 0.001)
+    PASS_RATES.load_state_dict(PassRates().state_dict())
     return queue
 
 
@@ -97,9 +106,10 @@ def test_a_full_batch_is_taken_as_it_is(queue: Queue, make_buffer: Any) -> None:
     batch, metrics = make_buffer(no_refill).sample(1, "train", 2)
     assert sorted(batch.keys) == ["a_0_0", "a_1_0", "b_0_0", "b_1_0"]
     assert metrics["reflect/second_try"] == 0.25
-    assert metrics["reflect/groups_flat"] == 0.5
+    assert (metrics["reflect/groups_all_pass"], metrics["reflect/groups_all_fail"]) == (0.0, 0.5)
     assert metrics["reflect/reflection_tokens"] == 5.0
-    assert "reflect/category" not in metrics
+    assert "reflect/category" not in metrics and "reflect/first_try_pass_rate" not in metrics
+    assert metrics["reflect/generated_tokens_per_trained_token"] == (5 + 4) / 5
 
 
 def test_solved_and_failed_groups_are_replaced_one_for_one(queue: Queue, make_buffer: Any) -> None:
@@ -132,7 +142,33 @@ def test_flat_groups_are_replaced_with_verls_own_filter(queue: Queue, make_buffe
     buffer = make_buffer(refill, "algorithm.filter_groups.enable=true", "algorithm.filter_groups.metric=acc")
     batch, metrics = buffer.sample(1, "train", 2)
     assert not uids(batch) & {"flat0", "flat1", "solved"}
-    assert metrics["reflect/groups_flat"] == 0.0 and metrics["reflect/replaced_flat"] == 2
+    assert metrics["reflect/groups_all_pass"] == metrics["reflect/groups_all_fail"] == 0.0
+    assert metrics["reflect/replaced_all_pass"] == metrics["reflect/replaced_all_fail"] == 1
+
+
+def test_live_first_attempts_are_counted_whatever_became_of_them(queue: Queue, make_buffer: Any) -> None:
+    queue.group("solved", [])  # both of its 2 attempts passed
+    queue.group("a", [1, 0], attempts=2)  # the first passed
+    refill = lambda count: queue.group("b", [0, 0], attempts=1)  # noqa: E731
+    live = ["reflect.first_attempt=live", "reflect.max_attempts=2"]
+    _, metrics = make_buffer(refill, *live).sample(1, "train", 2)
+    assert metrics["reflect/first_try_pass_rate"] == (2 + 1 + 0) / 5
+    assert metrics["reflect/attempts_per_failure"] == 5 / 2
+    assert metrics["reflect/generated_tokens_per_trained_token"] == (5 * 3 + 4 * (5 + 4)) / (4 * 5)
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_what_became_of_a_group_reaches_the_pass_rates_of_its_row(
+    queue: Queue, make_buffer: Any, filtered: bool
+) -> None:
+    for row, uid in enumerate(["solved", "flat"]):
+        PASS_RATES.drawn(uid, row)
+    queue.group("solved", [])
+    queue.group("flat", [0, 0], attempts=1)
+    refill = lambda count: [queue.group(f"b{count}{i}", [0, 1]) for i in range(count)]  # noqa: E731
+    overrides = [f"algorithm.filter_groups.enable={filtered}", "algorithm.filter_groups.metric=acc"]
+    make_buffer(refill, "reflect.first_attempt=live", *overrides).sample(1, "train", 2)
+    assert PASS_RATES.state_dict()["tries"] == {0: (1, 1), 1: (0, 3)}
 
 
 def test_the_run_ends_clearly_when_the_data_run_out_of_failures(queue: Queue, make_buffer: Any) -> None:

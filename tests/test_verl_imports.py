@@ -25,6 +25,7 @@ ON_EVERY_PLATFORM = {
     "verl.trainer.ppo.core_algos.register_adv_est",
     "verl.trainer.ppo.v1.agent_loop_tq.AgentLoopManagerTQ",
     "verl.trainer.ppo.v1.replay_buffer.ReplayBuffer",
+    "verl.utils.dataset.rl_dataset.RLHFDataset",
     "verl.utils.tensordict_utils",
     "verl.utils.tokenizer.continuous_token_wiring.create_continuous_token_builder",
     "verl.workers.rollout.replica.get_rollout_replica_class",
@@ -57,6 +58,12 @@ METHODS = [
         "__init__",
         ["poll_interval", "filter_groups_metric", "train_batch_size", "gen_batch_size", "sync_refill_failed_groups"],
     ),
+    (
+        "verl.utils.dataset.rl_dataset.RLHFDataset",
+        "__init__",
+        ["data_files", "tokenizer", "config", "processor", "max_samples"],
+    ),
+    ("verl.utils.dataset.rl_dataset.RLHFDataset", "__getitem__", ["item"]),
     ("verl.workers.rollout.llm_server.LLMServerClient", "generate", ["request_id", "prompt_ids", "sampling_params"]),
     (
         "verl.workers.rollout.replica.RolloutReplica",

@@ -10,6 +10,8 @@ Decided here, because the paper leaves it open:
 
 - An empty reflection, or one that goes on past a chat marker, earns no retry and so no reward.
 - A reflection or retry cut off at its limit counts as it is; the metrics say how many were.
+- A live first attempt that passes is made again, up to `reflect.max_attempts` times; by default a task that passes is
+  left at once, because another task is the likelier to fail.
 - Validation takes a first attempt for each of its samples; training shares one among the sessions of a group, because a
   GRPO group is G reflections on the *same* failed attempt.
 """
@@ -90,6 +92,18 @@ def _ids(column: Sequence[int] | None) -> list[int] | None:
 
 
 @dataclass(frozen=True)
+class FirstTry:
+    """The first attempt that a group shares, and its verdict."""
+
+    attempt: Turn
+    verdict: Judgement
+    attempts: int = 0
+    """Attempts that the model made until one failed, this one included; 0 if the data carry it."""
+    tokens: int = 0
+    """Tokens of all of these."""
+
+
+@dataclass(frozen=True)
 class SecondTry:
     """What the model said after its first attempt failed."""
 
@@ -101,7 +115,7 @@ class RetryAgentLoop(TurnTakingAgentLoop):
     """Attempts a task and, on failure, a second time. Subclasses say how, and which turns are trained."""
 
     _judge: ClassVar[Judge]
-    _attempts: ClassVar[WeakValueDictionary[str, "asyncio.Task[tuple[Turn, Judgement]]"]] = WeakValueDictionary()
+    _attempts: ClassVar[WeakValueDictionary[str, "asyncio.Task[FirstTry]"]] = WeakValueDictionary()
     """First attempts by group. Each session holds on to its own until it ends, and then they are gone."""
 
     def _prepare_process(self) -> None:
@@ -131,66 +145,81 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         """
         started = time.monotonic()
         session = Session.from_row(row, sampling_params, own_attempt="attempt" in self.trained_turns)
-        first_attempt = self._first_attempt_of_group(session)
-        attempt, verdict = await asyncio.shield(first_attempt)
-        second = SecondTry() if verdict.passed else await self.second_try(session, attempt)
+        first_try = self._first_try_of_group(session)  # held on to until the session ends
+        first = await asyncio.shield(first_try)
+        passed = first.verdict.passed
+        second = SecondTry() if passed else await self.second_try(session, first.attempt)
         episode = Episode(
             index=session.index,
             data_source=session.data_source,
             task=session.task,
-            attempt=attempt.utterance,
-            first_try=verdict,
+            attempt=first.attempt.utterance,
+            first_try=first.verdict,
             reflection=second.reflection.utterance if second.reflection else None,
             retries=tuple(retry.utterance for retry in second.retries),
             validate=session.validate,
-            own_attempt=session.own_attempt and not self._takes_stored_attempt(session),
+            own_attempt=session.own_attempt and first.attempts > 0,
+            attempts=first.attempts,
+            attempts_tokens=first.tokens,
         )
-        turns = {"attempt": [attempt], "reflection": filter(None, [second.reflection]), "retry": second.retries}
-        trained = ("attempt",) if verdict.passed and session.validate else self.trained_turns
+        turns = {"attempt": [first.attempt], "reflection": filter(None, [second.reflection]), "retry": second.retries}
+        trained = ("attempt",) if passed and session.validate else self.trained_turns
         seconds = time.monotonic() - started
         return [training_row(turn, episode, seconds) for name in trained for turn in turns[name]]
 
-    def _first_attempt_of_group(self, session: Session) -> "asyncio.Task[tuple[Turn, Judgement]]":
-        attempt = self._attempts.get(session.group)
-        if attempt is None:
-            attempt = asyncio.create_task(self._first_attempt(session))
-            self._attempts[session.group] = attempt
-        return attempt
+    def _first_try_of_group(self, session: Session) -> "asyncio.Task[FirstTry]":
+        first_try = self._attempts.get(session.group)
+        if first_try is None:
+            first_try = asyncio.create_task(self._first_try(session))
+            self._attempts[session.group] = first_try
+        return first_try
 
-    async def _first_attempt(self, session: Session) -> tuple[Turn, Judgement]:
+    async def _first_try(self, session: Session) -> FirstTry:
         task = await self.open(session.messages, session.tools)
-        attempt = self._stored_attempt(task, session)
-        if attempt is None:
+        if self._takes_stored_attempt(session):
+            assert session.stored_attempt is not None
+            attempt = self.stored_turn(
+                task, session.stored_attempt, session.stored_attempt_ids, self.settings.max_attempt_tokens
+            )
+            return FirstTry(attempt, await self._verdict(attempt, session))
+        if not session.validate and self.settings.first_attempt is FirstAttempt.dataset:
+            raise ValueError(
+                "A training row has no first_attempt; add the column, or set reflect.first_attempt=live to attempt it "
+                "now."
+            )
+        return await self._live_first_try(session, task)
+
+    async def _live_first_try(self, session: Session, task: Conversation) -> FirstTry:
+        """Attempt the task until an attempt fails, in training at most `reflect.max_attempts` times."""
+        most = 1 if session.own_attempt else self.settings.max_attempts
+        attempts: list[Turn] = []
+        while True:
             attempt = await self.model_answers(
                 task,
                 self.settings.max_attempt_tokens,
                 self._sampling_params(session, "attempt"),
                 server=session.group,
             )
+            attempts.append(attempt)
+            verdict = await self._verdict(attempt, session)
+            if not verdict.passed or len(attempts) == most:
+                return FirstTry(attempt, verdict, len(attempts), sum(made.utterance.tokens for made in attempts))
+
+    async def _verdict(self, attempt: Turn, session: Session) -> Judgement:
         verdict = await self._judge(
             attempt.utterance.text,
             data_source=session.data_source,
             ground_truth=session.ground_truth,
             extra_info=session.extra_info,
         )
-        return attempt, verdict if session.validate else verdict.require_verdict()
+        return verdict if session.validate else verdict.require_verdict()
 
     def _takes_stored_attempt(self, session: Session) -> bool:
-        return session.stored_attempt is not None and (
-            session.validate or self.settings.first_attempt is FirstAttempt.dataset
-        )
-
-    def _stored_attempt(self, task: Conversation, session: Session) -> Turn | None:
-        if self._takes_stored_attempt(session):
-            assert session.stored_attempt is not None
-            return self.stored_turn(
-                task, session.stored_attempt, session.stored_attempt_ids, self.settings.max_attempt_tokens
-            )
-        if session.validate or self.settings.first_attempt is FirstAttempt.live:
-            return None
-        raise ValueError(
-            "A training row has no first_attempt; add the column, or set reflect.first_attempt=live to attempt it now."
-        )
+        if session.stored_attempt is None:
+            return False
+        source = self.settings.first_attempt
+        still_fresh = source is FirstAttempt.mixed and session.step <= self.settings.stale_after
+        return session.validate or source is FirstAttempt.dataset or still_fresh
 
     def _sampling_params(self, session: Session, turn: str) -> dict[str, Any]:
         """verl's, with log-probabilities for the turns that are trained and for no other."""

@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 from transformers import AutoConfig, AutoTokenizer
 
 from verl_reflect.chat_template import end_of_turn_id, offer_tools
-from verl_reflect.config import CONTROLS, FirstAttempt, ReflectConfig
+from verl_reflect.config import CONTROLS, SAMPLERS, FirstAttempt, ReflectConfig
 from verl_reflect.dataset_files import card_path
 from verl_reflect.finding import Doubt
 from verl_reflect.judge import RewardFunction
@@ -119,7 +119,8 @@ def check_trainer(run: Run) -> str:
     config, rollout, trainer = run.config, run.rollout, run.config.trainer
     if not trainer.use_v1 or trainer.v1.trainer_mode != "sync":
         raise UnfitError(
-            "Only verl's synchronous V1 trainer is supported; set trainer.use_v1=True trainer.v1.trainer_mode=sync."
+            "Only verl's synchronous V1 trainer is supported (the asynchronous ones count a task solved at its first "
+            "try, which leaves no row, as a group to train on); set trainer.use_v1=True trainer.v1.trainer_mode=sync."
         )
     parts = {
         "actor_rollout_ref.rollout.agent.agent_loop_manager_class": (
@@ -233,6 +234,24 @@ def check_reward(run: Run) -> str:
     return f"{function.path}:{function.name}"
 
 
+def check_sampler(run: Run) -> str:
+    """`reflect.sampler=edge` can choose rows."""
+    sampler, data = run.settings.sampler, run.config.data
+    if sampler == "uniform":
+        return "rows as verl draws them"
+    if data.custom_cls.path != SAMPLERS[sampler]:
+        raise UnfitError(
+            f"reflect.sampler={sampler} needs the recipe's data.custom_cls and it is {data.custom_cls.path}; remove "
+            "the override, or set reflect.sampler=uniform."
+        )
+    if data.dataloader_num_workers:
+        raise UnfitError(
+            f"reflect.sampler={sampler} chooses rows in the trainer's own process and data.dataloader_num_workers is "
+            f"{data.dataloader_num_workers}; set it to 0."
+        )
+    return "rows at the edge of what the model can do"
+
+
 def check_data(run: Run) -> str:
     """Every data file is there, has the columns, and its first rows can be judged."""
     counts = []
@@ -335,7 +354,7 @@ def _check_wording(run: Run, place: str, data_source: str) -> None:
 
 def check_failure_set(run: Run) -> str:
     """Stored first attempts are failures of the model that is trained, in the chat template that is used."""
-    if run.settings.first_attempt is not FirstAttempt.dataset:
+    if run.settings.first_attempt is FirstAttempt.live:
         return "first attempts are made by the model that is trained"
     doubts, mined = [], 0
     for path in (Path(path) for key, path in run.files() if key == "data.train_files"):
@@ -376,6 +395,7 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "chat template": check_chat_template,
     "token budget": check_budget,
     "reward function": check_reward,
+    "sampler": check_sampler,
     "data": check_data,
     "prompts": check_prompts,
     "failure set": check_failure_set,

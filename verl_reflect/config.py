@@ -18,6 +18,8 @@ class FirstAttempt(Enum):
     """The row carries it (columns `first_attempt`, optionally `first_attempt_ids`), as in the paper's failure set."""
     live = "live"
     """The model being trained makes it, once for each group."""
+    mixed = "mixed"
+    """The row's as long as it is fresh (`stale_after`), then live; live at once where a row has none."""
 
 
 CREDITS: dict[str, tuple[str, ...]] = {
@@ -41,6 +43,9 @@ class Control:
     """Whether it can be trained; otherwise it is for `trainer.val_only=True`."""
 
 
+SAMPLERS: dict[str, str | None] = {"uniform": None, "edge": "pkg://verl_reflect.edge_dataset"}
+"""The module of the data set that each choice of `reflect.sampler` stands for; None: verl's own."""
+
 CONTROLS = {
     "none": Control(),
     "shuffled": Control(estimator="grpo_shuffled"),
@@ -57,7 +62,19 @@ class ReflectConfig:
     """Your own tasks as `module:Class` (docs/tasks.md), looked up by `data_source` before the ones that come along."""
 
     first_attempt: FirstAttempt = FirstAttempt.dataset
-    """`dataset` or `live`. In validation a row without a stored attempt is attempted live whatever this says."""
+    """`dataset`, `live` or `mixed`. In validation a row without a stored attempt is attempted live whatever this
+    says."""
+
+    stale_after: int = 100
+    """With `mixed`: the training step after which the data's failures no longer count as the model's own. Open in the
+    paper, which trains 1,750 steps on the failures of the untrained model."""
+
+    max_attempts: int = 1
+    """Most live first attempts at a task until one fails. 1 leaves a task that passes for another one, which is
+    likelier to fail; more is for data too small to leave a task. Open in the paper."""
+
+    sampler: str = "uniform"
+    """`uniform` as verl draws rows, or `edge`: rather those that the model neither always fails nor always passes."""
 
     max_attempt_tokens: int = 512
     """Longest first attempt. A live one is cut off there; a stored one keeps its first tokens. Open in the paper."""
@@ -130,9 +147,14 @@ class ReflectConfig:
 
     def validate(self) -> None:
         """Raise ValueError, in one sentence, for a value outside its range or a combination that cannot work."""
-        for name, choices in (("credit", CREDITS), ("control", CONTROLS)):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"reflect.{name} is {getattr(self, name)}; choose one of {', '.join(choices)}.")
+        choices = (
+            ("credit", self.credit, CREDITS),
+            ("control", self.control, CONTROLS),
+            ("sampler", self.sampler, SAMPLERS),
+        )
+        for name, chosen, known in choices:
+            if chosen not in known:
+                raise ValueError(f"reflect.{name} is {chosen}; choose one of {', '.join(known)}.")
         if "retry" in self.trained_turns and self.retries_per_reflection != 1:
             raise ValueError(
                 f"reflect.credit={self.credit} trains the retry, and there are reflect.retries_per_reflection="
@@ -143,15 +165,24 @@ class ReflectConfig:
                 f"reflect.credit={self.credit} trains the first attempt, so the model must make it now; set "
                 "reflect.first_attempt=live."
             )
-        at_least_one = ("max_attempt_tokens", "max_reflection_tokens", "max_retry_tokens", "retries_per_reflection")
+        if "attempt" in self.trained_turns and self.max_attempts != 1:
+            raise ValueError(
+                f"reflect.credit={self.credit} trains the first attempt, whether it passes or not, and "
+                f"reflect.max_attempts={self.max_attempts} would drop those that pass; set that to 1."
+            )
+        at_least_one = (
+            *("max_attempt_tokens", "max_reflection_tokens", "max_retry_tokens"),
+            *("retries_per_reflection", "max_attempts"),
+        )
         for name in at_least_one:
             if getattr(self, name) < 1:
                 raise ValueError(f"reflect.{name} is {getattr(self, name)}; it must be at least 1.")
         for name in ("generation_timeout", "verifier_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"reflect.{name} is {getattr(self, name)}; it must be more than 0 seconds.")
-        if self.max_replaced_groups < 0:
-            raise ValueError(f"reflect.max_replaced_groups is {self.max_replaced_groups}; it cannot be negative.")
+        for name in ("max_replaced_groups", "stale_after"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"reflect.{name} is {getattr(self, name)}; it cannot be negative.")
         if self.reflection_prompt is not None and not self.reflection_prompt.strip():
             raise ValueError(
                 "reflect.reflection_prompt is empty; ask for a reflection, or set it to null for the task's own words."

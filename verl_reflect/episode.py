@@ -49,6 +49,10 @@ class Episode:
     validate: bool = False
     own_attempt: bool = False
     """The model made the attempt for this session alone."""
+    attempts: int = 0
+    """First attempts that the model made for the group until one failed; 0 if the data carry it."""
+    attempts_tokens: int = 0
+    """Tokens of all of these."""
 
 
 @dataclass(frozen=True)

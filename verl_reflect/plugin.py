@@ -42,6 +42,13 @@ def agent_loop(control: str) -> str:
     return CONTROLS[control].agent_loop if control in CONTROLS else control
 
 
+def dataset(sampler: str) -> str | None:
+    """The module of the data set of `reflect.sampler`; None for verl's own."""
+    from verl_reflect.config import SAMPLERS
+
+    return SAMPLERS.get(sampler)
+
+
 def register() -> None:
     """Register our resolvers and the CPU platform in this process. Safe to call any number of times."""
     OmegaConf.register_new_resolver("verl_reflect.file", resource_path, replace=True)
@@ -49,6 +56,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("verl_reflect.longest_trained_turn", longest_trained_turn, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.estimator", estimator, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.agent_loop", agent_loop, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.dataset", dataset, replace=True)
     from verl_reflect.cpu import platform  # noqa: F401  (registers itself by its decorator)
 
 

@@ -10,6 +10,7 @@ queue; this one waits 50 ms.
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from transfer_queue import KVBatchMeta
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 import verl_reflect.shuffled_reward  # noqa: F401  (registers the control in the process that computes advantages)
+from verl_reflect.config import FirstAttempt
+from verl_reflect.step_account import Group, StepAccount
 
 POLL_SECONDS = 0.05
 
@@ -37,7 +40,8 @@ class ReflectReplayBuffer(ReplayBuffer):
 
     Args:
         sampler_kwargs: `trainer.v1.sampler.sampler_kwargs`, which the recipe fills: `train_batch_size`,
-            `max_replaced_groups`, `filter_groups`, `rollout_data_dir`, `validation_data_dir`.
+            `max_replaced_groups`, `filter_groups`, `first_attempt`, `max_attempts`, `rollout_data_dir`,
+            `validation_data_dir`.
         trainer_arguments: What verl's trainer hands to any custom sampler.
     """
 
@@ -54,7 +58,9 @@ class ReflectReplayBuffer(ReplayBuffer):
             **trainer_arguments,
         )
         self._replaceable = sampler_kwargs.max_replaced_groups * sampler_kwargs.train_batch_size
-        self._replaced: Counter[str] = Counter()
+        live = sampler_kwargs.first_attempt != FirstAttempt.dataset.value
+        self._attempts_if_solved = sampler_kwargs.max_attempts if live else 0
+        self._account = StepAccount(self._attempts_if_solved)
         self._last_written: Path | None = None
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[KVBatchMeta, dict[str, Any]]:
@@ -68,16 +74,17 @@ class ReflectReplayBuffer(ReplayBuffer):
             step.
             AllSessionsFailedError: in validation; in training such groups are replaced.
         """
-        self._replaced = Counter()
+        self._account = StepAccount(self._attempts_if_solved)
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if not batch.keys:
             raise AllSessionsFailedError(
                 f"All {batch_size} sessions of the validation at step {global_steps} failed; see the errors above."
             )
-        sessions = self._sessions(batch)
+        sessions = self._sessions(batch.keys, partition_id)
         self._write_transcripts(sessions, partition_id, global_steps)
         if partition_id != "val":
-            metrics |= self._metrics(sessions, batch_size)
+            trained_tokens = sum(tag["response_len"] for tag in batch.tags)
+            metrics |= self._metrics(sessions, trained_tokens)
         return batch, metrics
 
     def _terminal_eviction_reasons(
@@ -91,38 +98,43 @@ class ReflectReplayBuffer(ReplayBuffer):
         self.finished_keys[partition_id] -= solved  # verl's filter takes a finished group without rows for an error
         stale, flat, _, counts = super()._terminal_eviction_reasons(global_steps, partition_id)
         failed = set(self.failure_keys[partition_id])
-        self._count_replaced(solved=len(solved), failed=len(failed), flat=len(flat))
+        self._note_replaced(solved, failed, flat, partition_id)
         return stale, flat, solved | failed, counts
 
-    def _count_replaced(self, **groups: int) -> None:
-        self._replaced.update(groups)
-        if self._replaced.total() > self._replaceable:
-            seen = ", ".join(f"{count} {kind}" for kind, count in self._replaced.items())
+    def _note_replaced(self, solved: set[str], failed: set[str], flat: set[str], partition_id: str) -> None:
+        for uid in solved:
+            self._account.solved(uid)
+        for uid in failed:
+            self._account.failed(uid)
+        keys = [key for key in self.partitions[partition_id] if key.split("_")[0] in flat]
+        for group in _groups(self._sessions(keys, partition_id)) if keys else ():
+            self._account.flat(group)
+        replaced = self._account.replaced
+        if replaced.total() > self._replaceable:
+            seen = ", ".join(f"{count} {kind}" for kind, count in replaced.items())
             raise OutOfFailuresError(
                 f"One training step went through more than {self._replaceable} groups without finding a full batch "
                 f"({seen}). Solved: the data run out of failures, add harder tasks. Failed: see the errors above. "
-                "Flat: all reflections of a group earned the same. reflect.max_replaced_groups is the limit."
+                "All_pass, all_fail: all reflections of a group earned the same. reflect.max_replaced_groups is the "
+                "limit."
             )
 
     @staticmethod
-    def _sessions(batch: KVBatchMeta) -> dict[str, dict[str, Any]]:
+    def _sessions(keys: list[str], partition_id: str) -> dict[str, dict[str, Any]]:
         """What rows carry besides tokens, by session (`uid_session`): the same in all rows of a session."""
-        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-        return {key.rpartition("_")[0]: row for key, row in zip(batch.keys, data["extra_fields"], strict=True)}
+        data = tq.kv_batch_get(keys=keys, partition_id=partition_id, select_fields=["extra_fields"])
+        return {key.rpartition("_")[0]: row for key, row in zip(keys, data["extra_fields"], strict=True)}
 
-    def _metrics(self, sessions: dict[str, dict[str, Any]], groups: int) -> dict[str, float]:
+    def _metrics(self, sessions: dict[str, dict[str, Any]], trained_tokens: int) -> dict[str, float]:
         infos = [session["reward_extra_info"] for session in sessions.values()]
         numeric = [name for name in infos[0] if name != "category"]
         metrics = {f"reflect/{name}": float(np.mean([info[name] for info in infos])) for name in numeric}
-        rewards: dict[str, set[float]] = {}
-        for key, info in zip(sessions, infos, strict=True):
-            rewards.setdefault(key.split("_")[0], set()).add(info["acc"])
-        metrics["reflect/groups_flat"] = float(np.mean([len(values) == 1 for values in rewards.values()]))
-        metrics["reflect/groups_solved_at_first_try"] = self._replaced["solved"] / (self._replaced["solved"] + groups)
-        metrics["reflect/replaced_solved"] = self._replaced["solved"]
-        metrics["reflect/replaced_failed"] = self._replaced["failed"]
-        metrics["reflect/replaced_flat"] = self._replaced["flat"]
-        return metrics
+        groups = list(_groups(sessions))
+        flat = Counter(group.flat for group in groups)
+        metrics["reflect/groups_all_pass"] = flat["all_pass"] / len(groups)
+        metrics["reflect/groups_all_fail"] = flat["all_fail"] / len(groups)
+        self._account.kept(groups)
+        return metrics | self._account.metrics(trained_tokens)
 
     def _write_transcripts(self, sessions: dict[str, dict[str, Any]], partition_id: str, step: int) -> None:
         """One JSON line a session beside verl's own dump, which shows the trained row but not the retry."""
@@ -138,3 +150,11 @@ class ReflectReplayBuffer(ReplayBuffer):
             for key, session in sorted(sessions.items()):
                 line = {"key": key, "step": step, **session["episode"], "metrics": session["reward_extra_info"]}
                 file.write(json.dumps(line, ensure_ascii=False) + os.linesep)
+
+
+def _groups(sessions: dict[str, dict[str, Any]]) -> Iterable[Group]:
+    """Sessions that belong together, by `uid`."""
+    by_uid: dict[str, list[dict[str, Any]]] = {}
+    for key, session in sessions.items():
+        by_uid.setdefault(key.split("_")[0], []).append(session)
+    return (Group(uid, of_group) for uid, of_group in by_uid.items())
