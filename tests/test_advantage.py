@@ -3,33 +3,41 @@
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from tensordict import TensorDict
 from verl import DataProto
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
-import verl_reflect.shuffled_reward  # noqa: F401  (registers the estimator)
+import verl_reflect.kept_turns
+import verl_reflect.shuffled_reward  # noqa: F401
 
 ROOT_HALF = 0.7071  # two of two: (r - mean) / std with the unbiased std
 
 
 def advantages(
-    rewards: dict[str, list[float]], estimator: str = "grpo", *, by_std: bool = True, lengths: list[int] | None = None
+    rewards: dict[str, list[float]],
+    estimator: str = "grpo",
+    *,
+    by_std: bool = True,
+    lengths: list[int] | None = None,
+    kept: tuple[int, ...] = (),
 ) -> list[list[float]]:
-    """Advantages of every token of rows whose response is all reflection. `rewards` is by group."""
+    """Advantages of every token of rows whose response is all reflection. `rewards` is by group, `kept` are rows."""
     scores = [reward for group in rewards.values() for reward in group]
     lengths = lengths or [2] * len(scores)
     mask = torch.zeros(len(scores), max(lengths))
     token_rewards = torch.zeros_like(mask)
     for i, (reward, length) in enumerate(zip(scores, lengths, strict=True)):
-        mask[i, :length] = 1
+        mask[i, int(i in kept) : length] = 1
         token_rewards[i, length - 1] = reward
     keys = [f"{uid}_{session}_0" for uid, group in rewards.items() for session in range(len(group))]
     data = DataProto(
         batch=TensorDict({"response_mask": mask, "token_level_rewards": token_rewards}, batch_size=len(scores)),
         non_tensor_batch={"uid": np.array([key.split("_")[0] for key in keys], dtype=object)},
     )
+    algorithm = OmegaConf.create({"norm_adv_by_std_in_grpo": by_std})
     result = compute_advantage_for_multi_trajectories(
-        data, keys, estimator, num_repeat=2, norm_adv_by_std_in_grpo=by_std, config=None
+        data, keys, estimator, num_repeat=2, norm_adv_by_std_in_grpo=by_std, config=algorithm
     )
     return [
         [round(value, 4) for value in row[:n].tolist()]
@@ -110,3 +118,23 @@ def test_a_session_counts_once_in_the_baseline_however_many_turns_it_trains() ->
 def test_other_estimators_would_count_the_turns_and_are_refused_by_the_checks() -> None:
     assert session_advantages([(1, 1), (0, 1), (0, 1)], "rloo")[0] == [1.0]
     assert session_advantages([(1, 3), (0, 1), (0, 1)], "rloo")[0] != [1.0] * 3
+
+
+def test_a_kept_turn_has_no_advantage_and_moves_no_baseline() -> None:
+    kept_then_trained = {"a": [1, 1, 0, 0]}  # the kept retry and the reflection of each session earn the same
+    assert advantages(kept_then_trained, "grpo_keeping", kept=(0, 2)) == [
+        [0.0, 0.0],
+        [ROOT_HALF] * 2,
+        [0.0, 0.0],
+        [-ROOT_HALF] * 2,
+    ]
+
+
+def test_without_kept_turns_keeping_is_grpo() -> None:
+    rewards = {"a": [1, 0, 0], "b": [1, 1, 0, 0]}
+    for by_std in (True, False):
+        assert advantages(rewards, "grpo_keeping", by_std=by_std) == advantages(rewards, by_std=by_std)
+
+
+def test_shuffled_rewards_are_scaled_as_the_configuration_says() -> None:
+    assert sorted(advantages({"a": [1, 0]}, "grpo_shuffled", by_std=False)) == [[-0.5] * 2, [0.5] * 2]

@@ -300,3 +300,29 @@ async def test_a_shared_or_stored_attempt_is_not_counted_for_its_sessions(make_l
     loop = make_loop(scripted(WRONG, HINT, RIGHT), "reflect.first_attempt=live")
     [shared] = await loop.run(SAMPLING, **row(first_attempt=None))
     assert not episode_of(stored).own_attempt and not episode_of(shared).own_attempt
+
+
+async def test_a_kept_retry_is_a_row_before_the_reflection_with_its_first_token_masked(
+    make_loop: Any, scripted: Any, tokenizer: Any
+) -> None:
+    server = scripted(HINT, RIGHT)
+    kept, reflection = await make_loop(server, "reflect.keep=[retry]").run(SAMPLING, **row())
+    assert tokenizer.decode(kept.response_ids, skip_special_tokens=True) == RIGHT
+    assert kept.response_mask == [0] + [1] * (len(kept.response_ids) - 1)
+    assert kept.prompt_ids == server.requests[1]["prompt_ids"] and len(kept.response_logprobs) == len(kept.response_ids)
+    assert tokenizer.decode(reflection.response_ids, skip_special_tokens=True) == HINT
+    assert set(reflection.response_mask) == {1}
+
+
+async def test_a_shared_attempt_is_kept_once_a_group(make_loop: Any, scripted: Any) -> None:
+    server = scripted(WRONG, HINT, HINT, RIGHT, RIGHT)
+    loop = make_loop(server, "reflect.first_attempt=live", "reflect.keep=[attempt]")
+    sessions = [loop.run(SAMPLING, **row(first_attempt=None, session_id=i)) for i in range(2)]
+    assert [len(rows) for rows in await asyncio.gather(*sessions)] == [2, 1]
+
+
+async def test_nothing_is_kept_of_a_solved_task_or_in_validation(make_loop: Any, scripted: Any) -> None:
+    overrides = ["reflect.first_attempt=live", "reflect.keep=[attempt,retry]"]
+    assert await make_loop(scripted(RIGHT), *overrides).run(SAMPLING, **row(first_attempt=None)) == []
+    validating = make_loop(scripted(HINT, RIGHT), *overrides)
+    assert len(await validating.run(SAMPLING, **row(is_validation=True))) == 1

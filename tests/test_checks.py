@@ -67,6 +67,10 @@ def test_a_good_configuration_passes_every_check(good_config: DictConfig) -> Non
         (["reflect.control=swapped"], "which cannot be trained; set trainer.val_only=True"),
         (["reflect.sampler=edge", "data.dataloader_num_workers=8"], "data.dataloader_num_workers is 8; set it to 0"),
         (["reflect.sampler=edge", "data.custom_cls.path=pkg://mine"], "it is pkg://mine; remove the override"),
+        (
+            ["reflect.keep=[retry]", "actor_rollout_ref.actor.use_kl_loss=false"],
+            "set actor_rollout_ref.actor.use_kl_loss=true",
+        ),
         (["reflect.sampler=hard"], "reflect.sampler is hard; choose one of uniform, edge"),
         (["reflect.credit=reflection+retry", "algorithm.adv_estimator=rloo"], "set algorithm.adv_estimator=grpo"),
         (["actor_rollout_ref.model.path=/no/such/folder"], "There is no model folder /no/such/folder"),

@@ -86,6 +86,8 @@ def test_the_recipe_states_the_defaults_of_the_dataclass() -> None:
         ("reflect.max_attempts=0", "reflect.max_attempts is 0; it must be at least 1."),
         ("reflect.stale_after=-1", "reflect.stale_after is -1; it cannot be negative."),
         ("reflect.credit=all", "set reflect.first_attempt=live"),
+        ("reflect.keep=[reflection]", "reflect.keep has reflection; it can have attempt and retry"),
+        ("reflect.keep=[attempt]", "set reflect.first_attempt=live"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(
@@ -103,6 +105,39 @@ def test_several_retries_cannot_be_trained(recipe_config: Callable[..., DictConf
     config = recipe_config("reflect.credit=retry", "reflect.retries_per_reflection=2")
     with pytest.raises(ValueError, match="set that to 1"):
         ReflectConfig.from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "rows"),
+    [
+        ([], 1),
+        (["reflect.credit=reflection+retry"], 2),
+        (["reflect.credit=all"], 3),
+        (["reflect.keep=[retry]"], 2),
+    ],
+)
+def test_a_step_is_one_update_whatever_is_trained(overrides: list[str], rows: int) -> None:
+    config = compose_config("+recipe=reflect_grpo", "data.train_batch_size=10", *overrides)
+    assert config.actor_rollout_ref.actor.ppo_mini_batch_size == 10 * rows
+
+
+def test_a_kept_turn_has_room(recipe_config: Callable[..., DictConfig]) -> None:
+    config = recipe_config("reflect.keep=[retry]", "reflect.max_retry_tokens=600")
+    assert config.data.max_response_length == 600 and config.algorithm.adv_estimator == "grpo_keeping"
+
+
+@pytest.mark.parametrize(
+    "assignments",
+    [
+        ["reflect.credit=reflection+retry", "reflect.keep=[attempt]", "reflect.first_attempt=live"],
+        ["reflect.credit=retry", "reflect.keep=[retry]"],
+        ["reflect.control=shuffled", "reflect.keep=[retry]"],
+        ["reflect.retries_per_reflection=2", "reflect.keep=[retry]"],
+    ],
+)
+def test_what_cannot_be_kept_is_said(recipe_config: Callable[..., DictConfig], assignments: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"reflect\.keep"):
+        ReflectConfig.from_config(recipe_config(*assignments))
 
 
 def test_a_trained_attempt_is_made_once(recipe_config: Callable[..., DictConfig]) -> None:

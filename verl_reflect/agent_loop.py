@@ -41,6 +41,8 @@ class Session:
 
     group: str
     """The same for all sessions that share a first attempt, and the key that keeps them on one server."""
+    number: int
+    """Of the session in its group, from 0."""
     index: int
     step: int
     """The training step: a model of its own."""
@@ -66,6 +68,7 @@ class Session:
         return cls(
             group=f"{row['uid']}-{row['session_id']}" if own_attempt else row["uid"],
             own_attempt=own_attempt,
+            number=int(row["session_id"]),
             index=int(row.get("index", 0)),
             step=int(row["global_steps"]),
             messages=[dict(message) for message in row["raw_prompt"]],
@@ -137,8 +140,9 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         """One session.
 
         Returns:
-            One row for each turn that is trained, all with the session's one reward (verl gives it to each of them);
-            none if the first attempt passed and is not trained itself. In validation always at least one row.
+            One row for each turn that is trained, after those that are kept in place, all with the session's one reward
+            (verl gives it to each of them); none if the first attempt passed and is not trained itself. In validation
+            always at least one row.
 
         Raises:
             VerifierError: the reward function gave no verdict on the first attempt of a training session.
@@ -162,10 +166,19 @@ class RetryAgentLoop(TurnTakingAgentLoop):
             attempts=first.attempts,
             attempts_tokens=first.tokens,
         )
-        turns = {"attempt": [first.attempt], "reflection": filter(None, [second.reflection]), "retry": second.retries}
+        reflections = [second.reflection] if second.reflection else []
+        turns = {"attempt": [first.attempt], "reflection": reflections, "retry": second.retries}
         trained = ("attempt",) if passed and session.validate else self.trained_turns
         seconds = time.monotonic() - started
-        return [training_row(turn, episode, seconds) for name in trained for turn in turns[name]]
+        rows = [training_row(turn, episode, seconds) for name in trained for turn in turns[name]]
+        kept = [turn for name in self._kept_turns(session) for turn in turns[name]] if rows else []
+        return [*(training_row(turn, episode, seconds, kept=True) for turn in kept), *rows]
+
+    def _kept_turns(self, session: Session) -> tuple[str, ...]:
+        """A shared attempt is kept once a group, by its first session."""
+        if session.validate:
+            return ()
+        return tuple(name for name in self.settings.keep if name != "attempt" or session.number == 0)
 
     def _first_try_of_group(self, session: Session) -> "asyncio.Task[FirstTry]":
         first_try = self._attempts.get(session.group)
@@ -222,8 +235,9 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         return session.validate or source is FirstAttempt.dataset or still_fresh
 
     def _sampling_params(self, session: Session, turn: str) -> dict[str, Any]:
-        """verl's, with log-probabilities for the turns that are trained and for no other."""
-        return session.sampling_params if turn in self.trained_turns else {**session.sampling_params, "logprobs": False}
+        """verl's, with log-probabilities for the turns that are trained or kept and for no other."""
+        in_a_row = turn in self.trained_turns or turn in self.settings.keep
+        return session.sampling_params if in_a_row else {**session.sampling_params, "logprobs": False}
 
     async def task_again(self, turn: Turn, session: Session) -> Conversation:
         """The user turn before a retry: the task's own words, as in the paper."""

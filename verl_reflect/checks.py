@@ -28,7 +28,7 @@ from verl_reflect.provenance import ModelIdentity, template_hash
 from verl_reflect.tasks.registry import task_for, wordings
 
 TESTED_VERL = SpecifierSet("==0.9.1")
-GROUP_RELATIVE = ("grpo", "grpo_passk", "rloo", "opo", "gpg")
+GROUP_RELATIVE = ("grpo", "grpo_keeping", "grpo_shuffled", "grpo_passk", "rloo", "opo", "gpg")
 REFLECTING = {control.agent_loop for control in CONTROLS.values()}
 ROWS_LOOKED_AT = 256
 
@@ -161,6 +161,11 @@ def check_group(run: Run) -> str:
             f"reflect.credit={run.settings.credit} makes several rows of a session, and verl's {estimator} would take "
             "them for several sessions; set algorithm.adv_estimator=grpo."
         )
+    if run.settings.keep and not (estimator == "grpo_keeping" and run.config.actor_rollout_ref.actor.use_kl_loss):
+        raise UnfitError(
+            f"reflect.keep needs algorithm.adv_estimator=grpo_keeping (it is {estimator}) and a KL loss to keep with; "
+            "remove any other estimator and set actor_rollout_ref.actor.use_kl_loss=true."
+        )
     if estimator in GROUP_RELATIVE and sessions < 2:
         raise UnfitError(
             f"{estimator} compares the reflections of a group and rollout.n is {sessions}; set it to 2 or more."
@@ -191,7 +196,7 @@ def check_budget(run: Run) -> str:
     again = _turn_tokens(run, settings.retry_prompt)
     row = data.max_prompt_length + settings.max_attempt_tokens + request + settings.max_reflection_tokens
     whole = row + data.max_prompt_length + again + settings.max_retry_tokens
-    row = whole if "retry" in settings.trained_turns else row
+    row = whole if "retry" in (*settings.trained_turns, *settings.keep) else row
     limits = {
         "actor_rollout_ref.rollout.max_model_len": (run.rollout.max_model_len, whole),
         "the model's max_position_embeddings": (getattr(run.model_config, "max_position_embeddings", None), whole),
@@ -207,7 +212,11 @@ def check_budget(run: Run) -> str:
                 f"{settings.max_retry_tokens} and {request + again} for the requests); raise it or lower those."
             )
     longest = longest_trained_turn(
-        settings.credit, settings.max_attempt_tokens, settings.max_reflection_tokens, settings.max_retry_tokens
+        settings.credit,
+        settings.max_attempt_tokens,
+        settings.max_reflection_tokens,
+        settings.max_retry_tokens,
+        settings.keep,
     )
     if run.rollout.agent.default_agent_loop in REFLECTING and data.max_response_length < longest:
         raise UnfitError(

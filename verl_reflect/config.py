@@ -93,6 +93,10 @@ class ReflectConfig:
     """Which turns are trained: `reflection` as in the paper, `reflection+retry`, `retry` or `all`. With `all` each
     session makes an attempt of its own, and one that passes is rewarded too."""
 
+    keep: list[str] = field(default_factory=list)
+    """Turns that verl's KL loss holds to the reference model while another is trained: of `attempt` and `retry`
+    (kept_turns.py). Needs `actor_rollout_ref.actor.use_kl_loss=true`, whose `kl_loss_coef` says how firmly."""
+
     control: str = "none"
     """`shuffled` permutes the rewards within each group: as many reflections are paid, but not the ones that earned it.
     Such a training must not help. For validation only: `fixed` puts `fixed_reflection` in place of every reflection,
@@ -141,6 +145,11 @@ class ReflectConfig:
         return parsed
 
     @property
+    def rows_per_session(self) -> int:
+        """Most rows that a session can have."""
+        return len(self.trained_turns) + len(self.keep)
+
+    @property
     def trained_turns(self) -> tuple[str, ...]:
         """The turns that become training rows, in their order."""
         return CREDITS[self.credit]
@@ -170,6 +179,7 @@ class ReflectConfig:
                 f"reflect.credit={self.credit} trains the first attempt, whether it passes or not, and "
                 f"reflect.max_attempts={self.max_attempts} would drop those that pass; set that to 1."
             )
+        self._validate_keep()
         at_least_one = (
             *("max_attempt_tokens", "max_reflection_tokens", "max_retry_tokens"),
             *("retries_per_reflection", "max_attempts"),
@@ -189,3 +199,24 @@ class ReflectConfig:
             )
         if "{task}" not in self.retry_prompt:
             raise ValueError("reflect.retry_prompt does not contain {task}; the retry must see the task again.")
+
+    def _validate_keep(self) -> None:
+        for turn in self.keep:
+            if turn not in ("attempt", "retry") or turn in self.trained_turns:
+                raise ValueError(
+                    f"reflect.keep has {turn}; it can have attempt and retry, unless reflect.credit trains them."
+                )
+        if self.keep and (len(self.trained_turns) > 1 or self.control != "none"):
+            raise ValueError(
+                "reflect.keep goes with one trained turn and reflect.control=none; change those, or keep []."
+            )
+        if "attempt" in self.keep and self.first_attempt is not FirstAttempt.live:
+            raise ValueError(
+                "reflect.keep has attempt, and only attempts of the model's own can be kept; set "
+                "reflect.first_attempt=live."
+            )
+        if self.keep and self.retries_per_reflection != 1:
+            raise ValueError(
+                f"reflect.keep goes with one retry, and reflect.retries_per_reflection={self.retries_per_reflection} "
+                "makes several; set that to 1."
+            )

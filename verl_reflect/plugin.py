@@ -5,6 +5,7 @@ the replay buffer are not imported here: the recipe names them, and verl imports
 an entry point that raises (it logs at DEBUG), so `verl-reflect doctor` calls `register` itself and shows what it says.
 """
 
+from collections.abc import Iterable, Sized
 from importlib.resources import files
 
 from omegaconf import OmegaConf
@@ -20,19 +21,28 @@ def total(*lengths: int) -> int:
     return sum(lengths)
 
 
-def longest_trained_turn(credit: str, attempt: int, reflection: int, retry: int) -> int:
-    """Limit of the longest turn that `reflect.credit` trains, from the limits of the three turns."""
+def longest_trained_turn(credit: str, attempt: int, reflection: int, retry: int, keep: Iterable[str] = ()) -> int:
+    """Limit of the longest turn that `reflect.credit` trains or `reflect.keep` keeps, from those of the three turns."""
     from verl_reflect.config import CREDITS
 
     limits = {"attempt": attempt, "reflection": reflection, "retry": retry}
-    return max(limits[turn] for turn in CREDITS.get(credit, limits))
+    return max(limits[turn] for turn in (*CREDITS.get(credit, limits), *keep) if turn in limits)
 
 
-def estimator(control: str) -> str:
-    """The advantage estimator of `reflect.control`."""
+def estimator(control: str, keep: Sized) -> str:
+    """The advantage estimator of `reflect.control` and `reflect.keep`."""
     from verl_reflect.config import CONTROLS
 
+    if keep:
+        return "grpo_keeping"
     return CONTROLS[control].estimator if control in CONTROLS else control
+
+
+def mini_batch(train_batch_size: int, credit: str, keep: Sized) -> int:
+    """`ppo_mini_batch_size` for one update a step. verl counts in it rows and not sessions, `rollout.n` to a prompt."""
+    from verl_reflect.config import CREDITS
+
+    return train_batch_size * (len(CREDITS.get(credit, [credit])) + len(keep))
 
 
 def agent_loop(control: str) -> str:
@@ -55,6 +65,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("verl_reflect.sum", total, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.longest_trained_turn", longest_trained_turn, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.estimator", estimator, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.mini_batch", mini_batch, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.agent_loop", agent_loop, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.dataset", dataset, replace=True)
     from verl_reflect.cpu import platform  # noqa: F401  (registers itself by its decorator)

@@ -20,7 +20,8 @@ from omegaconf import DictConfig
 from transfer_queue import KVBatchMeta
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
-import verl_reflect.shuffled_reward  # noqa: F401  (registers the control in the process that computes advantages)
+import verl_reflect.kept_turns
+import verl_reflect.shuffled_reward  # noqa: F401
 from verl_reflect.config import FirstAttempt
 from verl_reflect.step_account import Group, StepAccount
 
