@@ -2,7 +2,7 @@
 # Another Python than the first that fits: make PYTHON=/path/to/python.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint results bench lock clean
+.PHONY: help demo test lint results compare bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,6 +24,9 @@ lint: .venv/.complete ## style, format and types
 
 results: .venv/.complete ## train over two seeds with the control; writes the table and picture of the README
 	.venv/bin/verl-reflect results
+
+compare: .venv/.complete ## train every credit choice and control over three seeds (two hours); writes the README's comparison
+	.venv/bin/verl-reflect compare
 
 bench: .venv/.complete ## every benchmark
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; .venv/bin/python "$$script"; done

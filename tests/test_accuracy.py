@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verl_reflect.accuracy import gain, outcomes, rate
+from verl_reflect.accuracy import gain, outcomes, over_seeds, rate
 
 
 def test_wilsons_interval_of_a_textbook_case() -> None:
@@ -56,3 +56,14 @@ def test_outcomes_are_of_one_data_source() -> None:
         {"index": 0, "data_source": "countdown/blind", "metrics": {"second_try": 1.0}},
     ]
     assert outcomes(lines, "countdown/reflect", "second_try") == {0: True, 1: False}
+
+
+def test_three_seeds_have_students_interval() -> None:
+    estimate = over_seeds([0.1, 0.2, 0.3])
+    assert estimate.value == pytest.approx(0.2)
+    assert estimate.high - estimate.value == pytest.approx(4.3027 * 0.1 / 3**0.5, rel=1e-4)
+
+
+def test_one_seed_has_no_interval() -> None:
+    with pytest.raises(ValueError, match="two or more"):
+        over_seeds([0.1])

@@ -51,6 +51,7 @@ class Run:
 
 def start(training: ToyTraining) -> "subprocess.Popen[bytes]":
     command = [*training.command(), "trainer.resume_mode=auto", "trainer.save_freq=1", "reflect.first_attempt=live"]
+    command += ["reflect.sampler=edge"]
     command += [f"trainer.default_local_dir={training.folder / 'checkpoints'}"]
     command += ["actor_rollout_ref.actor.checkpoint.save_contents=[model,optimizer,extra,hf_model]"]
     environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(training.metrics)}
@@ -118,6 +119,22 @@ def test_each_step_trains_on_a_full_batch_of_groups_that_share_an_attempt(run: R
 def test_solved_tasks_were_replaced(run: Run) -> None:
     assert run.records[STEPS]["reflect/replaced_solved"] > 0
     assert run.records[STEPS]["reflect/replaced_failed"] == 0
+
+
+def test_pass_rates_of_tasks_survive_the_kill(run: Run) -> None:
+    state = torch.load(run.folder / "checkpoints" / f"global_step_{STEPS}" / "data.pt", weights_only=False)
+    tries = state["dataset_state"]["pass_rates"]["tries"]
+    solved = sum(record.get("reflect/replaced_solved", 0) for record in run.records.values())
+    assert 200 >= len(tries) > 32 * KILL_AFTER, "more rows than a run without memory would know"
+    assert sum(made >= 8 for _, made in tries.values()) > 32 and solved > 0
+
+
+def test_a_step_says_what_it_took(run: Run) -> None:
+    metrics = run.records[STEPS]
+    assert 0 < metrics["reflect/first_try_pass_rate"] < 1
+    failures = 32 / (32 + metrics["reflect/replaced_solved"])
+    assert metrics["reflect/attempts_per_failure"] == pytest.approx(1 / failures)
+    assert metrics["reflect/generated_tokens_per_trained_token"] > 1.5
 
 
 def test_only_reflections_are_trained(run: Run) -> None:

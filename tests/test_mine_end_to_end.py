@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from verl_reflect.chat_template import before_special, special_ids
 from verl_reflect.reward import compute_score
 from verl_reflect.toy.data import CHECKPOINT, make_data
+from verl_reflect.toy.training import ToyTraining
 
 pytestmark = pytest.mark.e2e
 
@@ -95,3 +96,27 @@ def test_the_doctor_finds_the_set_fit_for_training(mined: Path) -> None:
 
 
 CHANGED = "+data.apply_chat_template_kwargs.enable_thinking=false"
+
+
+def test_a_mined_set_trains_and_goes_live_when_it_is_stale(mined: Path, tmp_path: Path) -> None:
+    """With the retries kept in place, so that every kind of row goes through verl's trainer."""
+    overrides = (
+        f"data.train_files={mined / 'failures.parquet'}",
+        *("reflect.first_attempt=mixed", "reflect.stale_after=1"),
+        *("reflect.keep=[retry]", "actor_rollout_ref.actor.use_kl_loss=true"),
+        *("data.train_batch_size=8", "actor_rollout_ref.rollout.n=4", "trainer.val_before_train=False"),
+    )
+    training = ToyTraining(tmp_path, mined, CHECKPOINT, 1, steps=2, validate_every=-1, overrides=overrides)
+    first, second = (record["data"] for record in training.run())
+    of_the_set = {row["first_attempt"] for row in rows(mined)}
+    stored, live = (
+        [json.loads(line) for line in (tmp_path / "rollout" / "transcripts" / f"{step}.jsonl").read_text().splitlines()]
+        for step in (1, 2)
+    )
+    assert {line["attempt"]["text"] for line in stored} <= of_the_set and not any(line["attempts"] for line in stored)
+    assert all(line["attempts"] == 1 for line in live) and "reflect/first_try_pass_rate" not in first
+    assert second["reflect/first_try_pass_rate"] >= 0 and first["actor/grad_norm"] > 0
+    turns = sum(len(line["retries"]) + 1 for line in stored)
+    tokens = sum(line["metrics"][f"{turn}_tokens"] for line in stored for turn in ("reflection", "retry"))
+    assert first["response_length/mean"] == pytest.approx(tokens / turns, rel=0.01)
+    assert first["actor/kl_loss"] >= 0 and second["actor/kl_loss"] > 0

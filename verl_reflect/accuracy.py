@@ -12,6 +12,8 @@ from pathlib import Path
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
+from scipy.stats import t as student_t
+
 Z = NormalDist().inv_cdf(0.975)
 
 
@@ -45,6 +47,15 @@ def gain(before: Mapping[int, bool], after: Mapping[int, bool]) -> Estimate:
         raise ValueError("a gain needs the same two or more items before and after")
     differences = [after[item] - before[item] for item in before]
     mean, half = fmean(differences), Z * stdev(differences) / math.sqrt(len(differences))
+    return Estimate(mean, mean - half, mean + half)
+
+
+def over_seeds(values: Sequence[float]) -> Estimate:
+    """Mean of one number from each seed, with Student's interval. Raises ValueError for fewer than two seeds."""
+    if len(values) < 2:
+        raise ValueError("an interval over seeds needs two or more of them")
+    mean = fmean(values)
+    half = float(student_t.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
     return Estimate(mean, mean - half, mean + half)
 
 

@@ -70,6 +70,27 @@ def results(
 
 
 @app.command()
+def compare(
+    out: Annotated[Path, typer.Option(help="Folder for the trainings; finished ones are not repeated.")] = Path(
+        "runs/compare"
+    ),
+    seeds: Annotated[list[int] | None, typer.Option(help="Seeds; repeat the option for several.")] = None,
+) -> None:
+    """Train every credit choice and control over several seeds, and write the README's comparison."""
+    from verl_reflect.toy.compare import SEEDS, Comparison
+    from verl_reflect.toy.comparison_table import publish
+    from verl_reflect.toy.training import TrainingError
+
+    end_like_an_interrupt()
+    comparison = Comparison(out, seeds or SEEDS)
+    try:
+        comparison.run(Console())
+    except TrainingError as error:
+        raise SystemExit(str(error)) from error
+    publish(comparison, Path("docs"), Path("README.md"))
+
+
+@app.command()
 def check_task(
     task: Annotated[str, typer.Argument(help="The task as module:Class.")],
     source: Annotated[

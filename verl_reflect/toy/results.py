@@ -17,10 +17,10 @@ from verl_reflect.toy.curves import draw_curves
 from verl_reflect.toy.data import CHECKPOINT, make_data
 from verl_reflect.toy.demo import STEPS, VALIDATE_EVERY, follow
 from verl_reflect.toy.measures import BLIND, FIRST_TRY, REFLECT, Measure
+from verl_reflect.toy.readme import write_section
 from verl_reflect.toy.training import ToyTraining
 from verl_reflect.toy.wording import sentences
 
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
 SHOWN_SHARE = 0.05
 OVERRIDES: dict[str, tuple[str, ...]] = {"trained": (), "shuffled": ("reflect.control=shuffled",)}
 
@@ -65,7 +65,7 @@ def results(out: Path, seeds: Sequence[int], docs: Path, readme: Path, console: 
             follow(training, console)
     draw_curves([pair.trained for pair in pairs], docs / "curves.png", [pair.shuffled for pair in pairs])
     (docs / "results.json").write_text(json.dumps(_numbers(pairs), indent=2) + "\n", encoding="utf-8")
-    _write_between_marks(readme, _section(pairs))
+    write_section(readme, "results", _section(pairs))
     console.print(f"Written: {readme}, {docs / 'results.json'}, {docs / 'curves.png'}")
 
 
@@ -129,10 +129,3 @@ def _numbers(pairs: Sequence[Pair]) -> list[dict[str, object]]:
         }
         for pair in pairs
     ]
-
-
-def _write_between_marks(readme: Path, section: str) -> None:
-    """Replace what stands between the two marks. Raises ValueError if they are not there."""
-    text = readme.read_text(encoding="utf-8")
-    start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    readme.write_text(f"{text[:start]}\n{section}\n{text[end:]}", encoding="utf-8")
