@@ -20,6 +20,9 @@ from transfer_queue import KVBatchMeta
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 import verl_reflect.shuffled_reward  # noqa: F401  (registers the control in the process that computes advantages)
+from verl_reflect.config import ReflectConfig
+from verl_reflect.guards import Watch
+from verl_reflect.reflection_metrics import Reflection, reflection_metrics
 
 POLL_SECONDS = 0.05
 
@@ -37,7 +40,8 @@ class ReflectReplayBuffer(ReplayBuffer):
 
     Args:
         sampler_kwargs: `trainer.v1.sampler.sampler_kwargs`, which the recipe fills: `train_batch_size`,
-            `max_replaced_groups`, `filter_groups`, `rollout_data_dir`, `validation_data_dir`.
+            `max_replaced_groups`, `filter_groups`, `reflect`, `default_local_dir`, `rollout_data_dir`,
+            `validation_data_dir`.
         trainer_arguments: What verl's trainer hands to any custom sampler.
     """
 
@@ -56,6 +60,8 @@ class ReflectReplayBuffer(ReplayBuffer):
         self._replaceable = sampler_kwargs.max_replaced_groups * sampler_kwargs.train_batch_size
         self._replaced: Counter[str] = Counter()
         self._last_written: Path | None = None
+        self._settings = ReflectConfig.from_config(sampler_kwargs)
+        self._watch = Watch(self._settings.guards, Path(sampler_kwargs.default_local_dir))
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[KVBatchMeta, dict[str, Any]]:
         """Wait for `batch_size` groups worth training on (or all validation groups) and take them.
@@ -67,6 +73,7 @@ class ReflectReplayBuffer(ReplayBuffer):
             OutOfFailuresError: more than `reflect.max_replaced_groups` batches of groups had to be replaced in this
             step.
             AllSessionsFailedError: in validation; in training such groups are replaced.
+            GuardCrossedError: one of `reflect.guards` stops the run.
         """
         self._replaced = Counter()
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
@@ -78,6 +85,7 @@ class ReflectReplayBuffer(ReplayBuffer):
         self._write_transcripts(sessions, partition_id, global_steps)
         if partition_id != "val":
             metrics |= self._metrics(sessions, batch_size)
+            self._watch.look(global_steps, metrics)
         return batch, metrics
 
     def _terminal_eviction_reasons(
@@ -122,7 +130,8 @@ class ReflectReplayBuffer(ReplayBuffer):
         metrics["reflect/replaced_solved"] = self._replaced["solved"]
         metrics["reflect/replaced_failed"] = self._replaced["failed"]
         metrics["reflect/replaced_flat"] = self._replaced["flat"]
-        return metrics
+        step = reflection_metrics(_reflections(sessions), self._settings.expected_reflection_length)
+        return metrics | {f"reflect/{name}": value for name, value in step.items()}
 
     def _write_transcripts(self, sessions: dict[str, dict[str, Any]], partition_id: str, step: int) -> None:
         """One JSON line a session beside verl's own dump, which shows the trained row but not the retry."""
@@ -138,3 +147,9 @@ class ReflectReplayBuffer(ReplayBuffer):
             for key, session in sorted(sessions.items()):
                 line = {"key": key, "step": step, **session["episode"], "metrics": session["reward_extra_info"]}
                 file.write(json.dumps(line, ensure_ascii=False) + os.linesep)
+
+
+def _reflections(sessions: dict[str, dict[str, Any]]) -> list[Reflection]:
+    """The sessions' reflections; none of a control that retries without."""
+    said = ((key, session["episode"]["reflection"]) for key, session in sessions.items())
+    return [Reflection(key.split("_")[0], turn["text"], turn["tokens"]) for key, turn in said if turn is not None]
