@@ -12,11 +12,13 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import fmean
 from typing import NamedTuple
 
-PAIRS = 200
-"""Pairs of reflections that are compared. The mean of so many is within 0.04 of that of all pairs, in 19 cases of 20
-and where similarities differ by 0.3 (one standard deviation)."""
+PAIRS = 128
+"""Pairs of reflections that are compared, at the least. It bounds the time. Where half of the reflections follow one
+template, the mean of so many is 0.25 with a standard deviation of 0.05; where all or none do, it is nearly exact."""
 GRAM = 3
 """Words in a row that must be the same to count."""
 
@@ -65,14 +67,14 @@ def entropy(texts: Sequence[str]) -> float:
     """
     if len(texts) < 2:
         return 1.0
-    shares = [count / len(texts) for count in Counter(texts).values()]
-    return sum(-share * math.log(share) for share in shares) / math.log(len(texts))
+    repeated = sum(count * math.log(count) for count in Counter(texts).values())
+    return 1.0 - repeated / (len(texts) * math.log(len(texts)))
 
 
-def self_similarity(reflections: Sequence[Reflection], pairs: int = PAIRS) -> float:
-    """Mean overlap (0 to 1) of two reflections on different tasks, over pairs drawn with a fixed seed.
+def self_similarity(reflections: Sequence[Reflection]) -> float:
+    """Mean overlap (0 to 1) of two reflections on different tasks, over some PAIRS drawn with a fixed seed.
 
-    The overlap is Jaccard's, of the sets of three words in a row. 0 where there are not two tasks to compare.
+    0 where there are not two tasks to compare.
     """
     by_group: dict[str, list[str]] = {}
     for reflection in reflections:
@@ -80,14 +82,27 @@ def self_similarity(reflections: Sequence[Reflection], pairs: int = PAIRS) -> fl
     if len(by_group) < 2:
         return 0.0
     draw, groups = random.Random(0), list(by_group.values())
-    drawn = [[draw.choice(group) for group in draw.sample(groups, 2)] for _ in range(pairs)]
-    return sum(overlap(one, other) for one, other in drawn) / pairs
+    overlaps: list[float] = []
+    while len(overlaps) < PAIRS:
+        overlaps += _overlaps_in_a_ring([draw.choice(group) for group in draw.sample(groups, min(PAIRS, len(groups)))])
+    return fmean(overlaps)
+
+
+def _overlaps_in_a_ring(texts: Sequence[str]) -> list[float]:
+    """Of each text with the next, and of the last with the first: as many as texts, each of which is read once."""
+    grams = [_grams(text) for text in texts]
+    return [jaccard(one, other) for one, other in pairwise([*grams, grams[0]])]
 
 
 def overlap(one: str, other: str) -> float:
     """Share of the three words in a row of either text that occur in both; numbers and capitals make no difference."""
-    grams, others = _grams(one), _grams(other)
-    return len(grams & others) / len(grams | others)
+    return jaccard(_grams(one), _grams(other))
+
+
+def jaccard(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> float:
+    """Size of the intersection divided by that of the union."""
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared)
 
 
 def _grams(text: str) -> set[tuple[str, ...]]:

@@ -10,6 +10,7 @@ brackets that they need. The time is linear in the text.
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from verl_reflect.tasks.arithmetic import NotArithmetic, Postfix, evaluate, parse
 from verl_reflect.tasks.base import SEARCHED_IN_REFLECTION
@@ -25,19 +26,12 @@ _WORDS = {
     "subtract": "-",
     "divided": "/",
 }
-_PASSED_OVER = {"and", "then", "by", ",", "$", "`", r"\left", r"\right"}
+_PASSED_OVER = {"by", "$", "`", r"\left", r"\right"}
+_CONNECTING = {",", "and", "then"}
+"""Passed over before an operator, as in `3 times 8, and then add 5`; between two sums they end the first."""
 _OPENING, _CLOSING = ("(", "{"), (")", "}")
-_PARTS = {
-    *_OPENING,
-    *_CLOSING,
-    *"+-*/",
-    "\N{MULTIPLICATION SIGN}",
-    r"\times",
-    r"\cdot",
-    "\N{DIVISION SIGN}",
-    r"\div",
-    r"\frac",
-}
+_OPERATORS = {*"+-*/", "\N{MULTIPLICATION SIGN}", r"\times", r"\cdot", "\N{DIVISION SIGN}", r"\div", "\N{MINUS SIGN}"}
+_PARTS = {*_OPENING, *_CLOSING, *_OPERATORS, r"\frac"}
 _MAX_DIGITS = 15
 
 Permits = Callable[[Sequence[int]], bool]
@@ -53,21 +47,28 @@ def states_expression(text: str, target: int, sizes: Sequence[int], permits: Per
     """
     tokens = _with_steps(_tokens(text), steps_permit)
     places = [place for place, token in enumerate(tokens) if _is_number(token)]
-    tried = set()
-    for size in sizes:
-        for first, last in zip(places, places[size - 1 :], strict=False):
-            numbers = [int(token) for token in tokens[first : last + 1] if _is_number(token)]
-            if not permits(numbers) or (span := _in_brackets(tokens, first, last)) in tried:
-                continue
-            tried.add(span)
-            if _value(span) == target:
-                return True
-    return False
+    numbers = tuple(int(tokens[place]) for place in places)
+    permitted = cache(permits)  # the same numbers over and over are counted once
+    spans = {
+        _in_brackets(tokens, places[start], places[start + size - 1])
+        for size in sizes
+        for start in range(len(numbers) - size + 1)
+        if permitted(numbers[start : start + size])
+    }
+    return any(_value(span) == target for span in spans)
 
 
 def _tokens(text: str) -> list[str]:
-    words = (_WORDS.get(token, token) for token in _TOKEN.findall(text[-SEARCHED_IN_REFLECTION:].lower()))
-    return [token for token in words if token not in _PASSED_OVER]
+    tokens: list[str] = []
+    waiting = False
+    for word in _TOKEN.findall(text[-SEARCHED_IN_REFLECTION:].lower()):
+        token = _WORDS.get(word, word)
+        if token in _CONNECTING:
+            waiting = True
+        elif token not in _PASSED_OVER:
+            tokens += [",", token] if waiting and token not in _OPERATORS else [token]
+            waiting = False
+    return tokens
 
 
 def _is_number(token: str) -> bool:
