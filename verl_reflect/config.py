@@ -4,7 +4,6 @@ Everything else (batch size, group size `actor_rollout_ref.rollout.n`, temperatu
 users expect it. Sources in brackets are sections of arXiv 2505.24726; "open" marks what the paper leaves unsaid.
 """
 
-import re
 from dataclasses import dataclass, field, fields
 from enum import Enum
 
@@ -129,9 +128,9 @@ class ReflectConfig:
             section = OmegaConf.merge(OmegaConf.structured(cls), config.reflect)
             parsed = OmegaConf.to_object(section)
         except ConfigKeyError as error:
-            kind = {"penalties": Penalties, "guards": Guard}.get(re.split(r"\W", str(error.full_key))[0], cls)
-            known = ", ".join(setting.name for setting in fields(kind))
-            raise ValueError(f"reflect.{error.full_key} is not a setting; the settings are {known}.") from error
+            section = {Penalties: "penalties.", Guard: "guards."}.get(error.object_type, "")
+            known = ", ".join(setting.name for setting in fields(error.object_type or cls))
+            raise ValueError(f"reflect.{section}{error.key} is not a setting; the settings are {known}.") from error
         except OmegaConfBaseException as error:
             raise ValueError(f"The reflect section cannot be read: {str(error).splitlines()[0]}.") from error
         assert isinstance(parsed, cls)
