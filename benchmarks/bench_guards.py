@@ -21,17 +21,17 @@ from verl_reflect.writing_systems import foreign_share
 
 ROUNDS = 7
 SESSIONS, AT_ONCE = 512, 16
-WORDS = (
+SAID = (
     "I added the first two numbers and forgot that every number has to be used exactly once so my total missed the "
     "target next time multiply before adding check 12 and 7 against what is left then write down result in tags"
-).split()
+)
 QUESTION = "Using the numbers [3, 5, 8] create an equation that equals 29."
 TRUTH = {"target": 29, "numbers": [3, 5, 8]}
 CALL = {"answers": [{"name": "get_weather", "arguments": {"city": "Rome"}}]}
 
 
 def text(seed: int) -> str:
-    return " ".join(random.Random(seed).choices(WORDS, k=180))
+    return " ".join(random.Random(seed).choices(SAID.split(), k=180))
 
 
 def milliseconds(work: Callable[[], object]) -> float:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from verl_reflect.tasks.base import PASSED, Task, failed
 from verl_reflect.tasks.registry import BUILT_IN, load_task, task_for
+from verl_reflect.toy.problems import Expression
+from verl_reflect.toy.reflections import last_step, strong
 
 COUNTDOWN, GSM8K, MATH = task_for("countdown"), task_for("gsm8k"), task_for("math")
 CALLS, BFCL = task_for("function_calling"), task_for("bfcl")
@@ -70,12 +72,20 @@ def test_countdown_reads_fractions_in_latex_and_the_steps_of_several_sums() -> N
     assert COUNTDOWN.gives_away("7 = 3 + 4. 3 + 4 = 7, 10 / 5 = 2, 7 * 2 = 14", {**truth, "target": 14}, "")
 
 
+@pytest.mark.parametrize("plan", [Expression(3, "*", 8, "+", 5), Expression(8, "+", 3, "-", 5)])
+def test_the_tiny_models_strong_hints_state_the_answer_and_its_other_hints_do_not(plan: Expression) -> None:
+    truth = {"target": plan.value, "numbers": [3, 5, 8]}
+    assert COUNTDOWN.gives_away(strong(plan).sentence, truth, "")
+    assert not COUNTDOWN.gives_away(last_step(plan).sentence, truth, "")
+
+
 def test_countdown_with_any_of_the_numbers_needs_an_operation() -> None:
     truth = {"target": 24, "numbers": [4, 6, 24], "use": "any"}
     assert COUNTDOWN.gives_away("4 * 6 is enough", truth, "")
     assert not COUNTDOWN.gives_away("24 from 4, 6 and 24", truth, "")
 
 
+@settings(deadline=None)
 @given(st.permutations([2, 3, 7, 10]), st.lists(st.sampled_from("+-*"), min_size=3, max_size=3), st.text(max_size=20))
 def test_countdown_finds_any_sum_amid_any_words(numbers: list[int], operators: list[str], words: str) -> None:
     expression = "".join(f"{number} {operator} " for number, operator in zip(numbers, [*operators, ""], strict=True))

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verl_reflect.guards import FILE, Guard, GuardCrossedError, Watch
@@ -114,6 +114,7 @@ def test_a_guard_that_could_not_work_is_one_sentence(guard: Guard, sentence: str
     assert sentence in str(error.value)
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.sampled_from([0.0, 1.0]), max_size=30), steps=st.integers(1, 5), cut=st.integers(0, 30))
 def test_it_stops_at_the_end_of_the_first_long_enough_row_whenever_the_process_is_replaced(
     tmp_path_factory: pytest.TempPathFactory, values: list[float], steps: int, cut: int

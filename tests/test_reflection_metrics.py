@@ -1,7 +1,7 @@
 """Collapse and drift: numbers that one can check by hand."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verl_reflect.reflection_metrics import Reflection, entropy, overlap, reflection_metrics, self_similarity
@@ -74,6 +74,7 @@ def test_without_reflections_there_is_nothing_to_say() -> None:
     assert reflection_metrics([], 10) == {}
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_all_are_shares_and_do_not_depend_on_how_the_texts_are_ordered_within_one_group(texts: list[str]) -> None:
     metrics = reflection_metrics(step(*texts, groups=3), 10)
@@ -84,12 +85,14 @@ def test_all_are_shares_and_do_not_depend_on_how_the_texts_are_ordered_within_on
     assert again["reflection_entropy"] == pytest.approx(metrics["reflection_entropy"])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_overlap_is_symmetric_and_whole_with_itself(one: str, other: str) -> None:
     assert overlap(one, other) == overlap(other, one)
     assert overlap(one, one) == 1.0
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(1, 5))
 def test_repeating_every_text_divides_the_share_of_unique_ones(texts: list[str], times: int) -> None:
     once, more = (reflection_metrics(step(*texts * n), 10)["unique_reflections"] for n in (1, times))

@@ -1,7 +1,7 @@
 """Which script a letter is of, and what share of a text left the task's."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verl_reflect.writing_systems import foreign_share, writing_system
@@ -59,6 +59,7 @@ def test_nothing_is_foreign_to_a_task_without_letters() -> None:
     assert foreign_share("abc", "3 5 8 = 24") == 0.0
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_it_is_a_share_and_none_of_a_text_beside_itself(text: str, other: str) -> None:
     assert 0.0 <= foreign_share(text, other) <= 1.0

@@ -81,7 +81,7 @@ class Watch:
     def __init__(self, guards: Sequence[Guard], folder: Path):
         self._guards = guards
         self._file = folder / FILE
-        self._counts: tuple[int, dict[str, int]] | None = None  # of the last step that was looked at
+        self._counts: dict[str, int] | None = None  # of the step before; None at the first one of a process
 
     def look(self, step: int, metrics: Mapping[str, float]) -> None:
         """Count, remember and act.
@@ -95,7 +95,7 @@ class Watch:
         """
         if not self._guards:
             return
-        before = self._counts_at(step - 1)
+        before = self._read(step - 1) if self._counts is None else self._counts
         crossed = [guard for guard in self._guards if guard.metric in metrics and guard.crossed(metrics[guard.metric])]
         counts = {str(guard): before.get(str(guard), 0) + 1 for guard in crossed}
         self._remember(step, counts)
@@ -109,22 +109,18 @@ class Watch:
         if guard.action == "warn" and steps == guard.steps:
             logger.warning("verl-reflect: %s", guard.said(value, steps))
 
-    def _counts_at(self, step: int) -> dict[str, int]:
-        """From memory or, at the first step of a process, from the file; nothing if that step was not looked at."""
-        at, counts = self._counts or self._read(step)
-        return counts if at == step else {}
-
-    def _read(self, step: int) -> tuple[int, dict[str, int]]:
+    def _read(self, step: int) -> dict[str, int]:
+        """What the file has of a step; nothing if it was not looked at."""
         try:
             lines = self._file.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
-            return step, {}
+            return {}
         # The last line of that step: a run that was resumed has some steps twice.
         of_step = [line["crossed"] for line in map(_from_json, lines) if line.get("step") == step]
-        return step, of_step[-1] if of_step else {}
+        return of_step[-1] if of_step else {}
 
     def _remember(self, step: int, counts: dict[str, int]) -> None:
-        self._counts = step, counts
+        self._counts = counts
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with open(self._file, "a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "crossed": counts}) + "\n")
