@@ -73,6 +73,21 @@ def test_a_good_configuration_passes_every_check(good_config: DictConfig) -> Non
         ),
         (["reflect.sampler=hard"], "reflect.sampler is hard; choose one of uniform, edge"),
         (["reflect.credit=reflection+retry", "algorithm.adv_estimator=rloo"], "set algorithm.adv_estimator=grpo"),
+        (
+            ["reflect.guards=[{metric: reflect/unique, below: 0.1}]"],
+            "reflect.guards names the metric reflect/unique; did you mean reflect/unique_reflections or ",
+        ),
+        (
+            [
+                "reflect.guards=[{metric: reflect/self_similarity, above: 0.9}]",
+                "actor_rollout_ref.rollout.agent.default_agent_loop=blind_retry",
+            ],
+            "watches reflect/self_similarity, and blind_retry has no reflections; remove the guard",
+        ),
+        (
+            ["reflect.penalties.too_long=1", "actor_rollout_ref.rollout.agent.default_agent_loop=blind_retry"],
+            "reflect.penalties are for reflections, and blind_retry has none; set them to 0",
+        ),
         (["actor_rollout_ref.model.path=/no/such/folder"], "There is no model folder /no/such/folder"),
         (["actor_rollout_ref.rollout.max_model_len=100"], "max_model_len is 100 and a conversation can take 1"),
         (["reflect.max_retry_tokens=4000"], "the model's max_position_embeddings is "),
@@ -134,6 +149,12 @@ def test_prompts_that_are_too_long_are_noticed(
     parquet.write_table(pa.Table.from_pylist([data_row(**changes)]), tmp_path / "data.parquet")
     with pytest.raises(UnfitError, match=sentence):
         CHECKS["prompts"](Run(good_config))
+
+
+def test_the_check_says_whether_rewards_are_the_papers(good_config: DictConfig) -> None:
+    assert CHECKS["guards"](Run(good_config)) == "rewards without penalties; 0 guards"
+    good_config.reflect.penalties.too_long = 0.1
+    assert CHECKS["guards"](Run(good_config)).startswith("rewards with penalties, unlike the paper")
 
 
 def test_live_training_needs_no_stored_attempts(good_config: DictConfig, tmp_path: Path) -> None:

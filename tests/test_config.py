@@ -8,6 +8,7 @@ from conftest import compose_config
 from omegaconf import DictConfig, OmegaConf
 
 from verl_reflect.config import FirstAttempt, ReflectConfig
+from verl_reflect.guards import Guard
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,19 @@ def test_the_recipe_states_the_defaults_of_the_dataclass() -> None:
         ("reflect.credit=all", "set reflect.first_attempt=live"),
         ("reflect.keep=[reflection]", "reflect.keep has reflection; it can have attempt and retry"),
         ("reflect.keep=[attempt]", "set reflect.first_attempt=live"),
+        ("reflect.penalties.foreign=1", "reflect.penalties.foreign is not a setting; the settings are answer_in_refle"),
+        ("reflect.penalties.too_long=-0.5", "reflect.penalties.too_long is -0.5; a penalty is 0 (off) or more."),
+        ("reflect.penalties.too_long=inf", "reflect.penalties.too_long is inf; a penalty is 0"),
+        ("reflect.penalties.too_long=much", "cannot be read: Value 'much'"),
+        (
+            "reflect.guards=[{metric: reflect/acc, bellow: 1}]",
+            "bellow is not a setting; the settings are metric, below",
+        ),
+        ("reflect.guards=[{metric: reflect/acc}]", "The guard of reflect/acc in reflect.guards needs either below or"),
+        ("reflect.guards=[{metric: reflect/acc, below: low}]", "cannot be read: Value 'low'"),
+        ("reflect.guards=reflect/acc", "The reflect section cannot be read"),
+        ("reflect.expected_reflection_tokens=16", "is 16; it must be at least 1 and less than reflect.max_reflection"),
+        ("reflect.expected_reflection_tokens=0", "is 0; it must be at least 1"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(
@@ -99,6 +113,21 @@ def test_a_wrong_setting_is_one_sentence(
     with pytest.raises(ValueError) as error:
         ReflectConfig.from_config(config)
     assert sentence in str(error.value) and "\n" not in str(error.value)
+
+
+def test_penalties_need_reflections_that_are_trained(recipe_config: Callable[..., DictConfig]) -> None:
+    config = recipe_config("reflect.credit=retry", "reflect.penalties.too_long=0.1")
+    with pytest.raises(ValueError, match="trains none; set them to 0"):
+        ReflectConfig.from_config(config)
+
+
+def test_a_guard_is_read_from_the_command_line() -> None:
+    guard = "{metric: reflect/self_similarity, above: 0.8, action: stop, steps: 20}"
+    config = compose_config("+recipe=reflect_grpo", f"reflect.guards=[{guard}]", "reflect.penalties.too_long=0.1")
+    OmegaConf.resolve(config)
+    settings = ReflectConfig.from_config(config.trainer.v1.sampler.sampler_kwargs)
+    assert settings.guards == [Guard("reflect/self_similarity", above=0.8, action="stop", steps=20)]
+    assert (settings.penalties.too_long, settings.expected_reflection_length) == (0.1, 128.0)
 
 
 def test_several_retries_cannot_be_trained(recipe_config: Callable[..., DictConfig]) -> None:

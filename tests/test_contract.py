@@ -115,6 +115,14 @@ VERDICTS = iter(range(10**9))
             "hostile responses: nothing: judged",
         ),
         (
+            changed(gives_away=lambda self, reflection, truth, question: raise_(KeyError("x"))),
+            "hostile reflections: nothing: gives_away raises KeyError",
+        ),
+        (
+            changed(gives_away=lambda self, reflection, truth, question: None),
+            "hostile reflections: nothing: gives_away must give True or False, not None",
+        ),
+        (
             changed(item=lambda self, record: Item(Echo().item(record).messages, {record["word"]: 1}, "")),
             "rows: row 2 has the fields",
         ),

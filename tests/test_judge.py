@@ -47,6 +47,7 @@ async def ask(tmp_path: Path) -> AsyncIterator[Callable[..., Ask]]:
         async def judged(response: str, ground_truth: Any = None) -> Judgement:
             return await judge(response, data_source="mine", ground_truth=ground_truth, extra_info={})
 
+        judged.judge = judge  # type: ignore[attr-defined]
         return judged
 
     yield made
@@ -110,3 +111,29 @@ async def test_async_functions_are_awaited_under_the_same_limit(ask: Callable[..
     judged = ask("waits", timeout=0.2)
     assert (await judged("0.0")).passed
     assert "took longer" in (await judged("60")).error
+
+
+async def test_a_users_function_is_asked_whether_it_accepts_the_reflection(ask: Callable[..., Ask]) -> None:
+    judge = ask("misbehaves").judge
+    row = {"question": "?", "data_source": "mine", "ground_truth": None, "extra_info": {}}
+    assert (await judge.given_away("right", **row)).passed
+    assert not (await judge.given_away("something else", **row)).passed
+    assert "raised KeyError" in (await judge.given_away("raise", **row)).error
+
+
+async def test_a_reflection_that_holds_up_the_judge_does_not_cost_the_retry_its_verdict(
+    ask: Callable[..., Ask],
+) -> None:
+    judge = ask("misbehaves", timeout=1.0).judge
+    row = {"data_source": "mine", "ground_truth": None, "extra_info": {}}
+    reflection, retry = await asyncio.gather(judge.given_away("regex", question="?", **row), judge("right", **row))
+    assert "took longer than reflect.verifier_timeout=1 s" in reflection.error
+    assert retry.passed and not retry.error
+
+
+async def test_the_rows_task_says_whether_a_reflection_gives_the_answer_away() -> None:
+    judge = Judge(RewardFunction(kwargs={"tasks": ()}), 1.0, 20.0)
+    row = {"question": "?", "data_source": "countdown", "ground_truth": {"target": 29, "numbers": [3, 5, 8]}}
+    assert (await judge.given_away("so 3 * 8 + 5 .", **row, extra_info=None)).passed
+    assert not (await judge.given_away("so multiply .", **row, extra_info=None)).passed
+    judge.close()

@@ -12,7 +12,9 @@ import verl.trainer.ppo.v1.replay_buffer as verl_replay_buffer
 from omegaconf import DictConfig, OmegaConf
 
 import verl_reflect.replay_buffer as our_replay_buffer
+from verl_reflect import metric_names
 from verl_reflect.episode import Episode, Outcome, Utterance
+from verl_reflect.guards import GuardCrossedError
 from verl_reflect.judge import Judgement
 from verl_reflect.pass_rates import PASS_RATES, PassRates
 from verl_reflect.replay_buffer import AllSessionsFailedError, OutOfFailuresError, ReflectReplayBuffer
@@ -78,7 +80,8 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
 @pytest.fixture
 def make_buffer(recipe_config: Callable[..., DictConfig], tmp_path: Path) -> Callable[..., ReflectReplayBuffer]:
     def made(refill: Callable[[int], Any], *assignments: str) -> ReflectReplayBuffer:
-        config = recipe_config("data.train_batch_size=2", f"trainer.rollout_data_dir={tmp_path}", *assignments)
+        folders = [f"trainer.rollout_data_dir={tmp_path}", f"trainer.default_local_dir={tmp_path}/checkpoints"]
+        config = recipe_config("data.train_batch_size=2", *folders, *assignments)
         sampler = config.trainer.v1.sampler
         return ReflectReplayBuffer(
             trainer_mode="sync",
@@ -217,3 +220,39 @@ def test_a_validation_whose_sessions_all_failed_ends_the_run_with_a_sentence(que
         queue.group(uid, [], status="failure", partition="val")
     with pytest.raises(AllSessionsFailedError, match="All 2 sessions of the validation at step 1 failed"):
         make_buffer(no_refill).sample(1, "val", 2)
+
+
+def test_collapse_and_drift_are_among_the_metrics_of_a_step(queue: Queue, make_buffer: Any) -> None:
+    queue.group("a", [1, 0])
+    queue.group("b", [0, 0])
+    _, metrics = make_buffer(no_refill, "reflect.expected_reflection_tokens=4").sample(1, "train", 2)
+    assert (metrics["reflect/unique_reflections"], metrics["reflect/reflection_entropy"]) == (0.25, 0.0)
+    assert (metrics["reflect/self_similarity"], metrics["reflect/length_drift"]) == (1.0, 1.25)
+
+
+def test_the_names_that_a_guard_can_watch_are_those_that_are_logged(queue: Queue, make_buffer: Any) -> None:
+    queue.group("a", [1, 0], attempts=1)
+    _, metrics = make_buffer(no_refill, "reflect.first_attempt=live").sample(1, "train", 1)
+    assert {name for name in metrics if name.startswith("reflect/")} == set(metric_names.ALL)
+
+
+def test_a_step_without_reflections_has_no_metrics_of_them(queue: Queue, make_buffer: Any) -> None:
+    queue.group("a", [1, 0])
+    for row in queue.fields.values():
+        row["episode"]["reflection"] = None
+    _, metrics = make_buffer(no_refill).sample(1, "train", 1)
+    assert {name for name in metrics if name.startswith("reflect/")} == set(metric_names.WITHOUT_REFLECTIONS)
+
+
+def test_a_guard_stops_training_and_not_validation(queue: Queue, make_buffer: Any, tmp_path: Path) -> None:
+    guard = "reflect.guards=[{metric: reflect/unique_reflections, below: 0.6, steps: 2, action: stop}]"
+    queue.group("a", [1, 0])
+    make_buffer(no_refill, guard).sample(1, "train", 1)
+    resumed = make_buffer(no_refill, guard)
+    queue.group("b", [1, 0], partition="val")
+    resumed.sample(1, "val", 1)
+    queue.group("c", [1, 0])
+    with pytest.raises(GuardCrossedError, match=r"below 0\.6 for 2 training steps in a row; now it is 0\.5"):
+        resumed.sample(2, "train", 1)
+    assert (tmp_path / "checkpoints" / "guards.jsonl").exists()
+    assert (tmp_path / "transcripts" / "2.jsonl").exists(), "what was said at the step that stopped the run"

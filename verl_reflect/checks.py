@@ -8,6 +8,7 @@ or raises `UnfitError` with one sentence that says what to do.
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from verl_reflect.config import CONTROLS, SAMPLERS, FirstAttempt, ReflectConfig
 from verl_reflect.dataset_files import card_path
 from verl_reflect.finding import Doubt
 from verl_reflect.judge import RewardFunction
+from verl_reflect.metric_names import ALL, OF_LIVE_ATTEMPTS, OF_REFLECTIONS
 from verl_reflect.plugin import longest_trained_turn
 from verl_reflect.provenance import ModelIdentity, template_hash
 from verl_reflect.tasks.registry import task_for, wordings
@@ -171,6 +173,26 @@ def check_group(run: Run) -> str:
             f"{estimator} compares the reflections of a group and rollout.n is {sessions}; set it to 2 or more."
         )
     return f"{estimator}, {sessions} reflections on each failure"
+
+
+def check_guards(run: Run) -> str:
+    """Guards watch metrics that this run will have, and penalties fall on reflections that it will have."""
+    guards, penalties = run.settings.guards, run.settings.penalties
+    loop = run.rollout.agent.default_agent_loop
+    for guard in guards:
+        if guard.metric not in ALL:
+            close = get_close_matches(guard.metric, ALL, n=3, cutoff=0)
+            raise UnfitError(f"reflect.guards names the metric {guard.metric}; did you mean {' or '.join(close)}?")
+        if guard.metric in OF_REFLECTIONS and loop not in REFLECTING:
+            raise UnfitError(f"reflect.guards watches {guard.metric}, and {loop} has no reflections; remove the guard.")
+        if guard.metric in OF_LIVE_ATTEMPTS and run.settings.first_attempt is FirstAttempt.dataset:
+            raise UnfitError(
+                f"reflect.guards watches {guard.metric}, and first attempts are not live; remove the guard."
+            )
+    if penalties.used and loop not in REFLECTING:
+        raise UnfitError(f"reflect.penalties are for reflections, and {loop} has none; set them to 0.")
+    rewards = "with penalties, unlike the paper" if penalties.used else "without penalties"
+    return f"rewards {rewards}; {len(guards)} guards"
 
 
 def check_chat_template(run: Run) -> str:
@@ -401,6 +423,7 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "settings": check_settings,
     "trainer": check_trainer,
     "group": check_group,
+    "guards": check_guards,
     "chat template": check_chat_template,
     "token budget": check_budget,
     "reward function": check_reward,

@@ -10,6 +10,9 @@ from enum import Enum
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from verl_reflect.guards import Guard
+from verl_reflect.penalties import Penalties
+
 
 class FirstAttempt(Enum):
     """Where the failed first attempt comes from."""
@@ -125,6 +128,16 @@ class ReflectConfig:
     """A training step may replace at most this many times `data.train_batch_size` groups that have nothing to teach
     (solved at first try, failed, filtered). Beyond it the run ends: the data have run out of failures."""
 
+    expected_reflection_tokens: int | None = None
+    """Length of a reflection that is as it should be, for `reflect/length_drift` and `reflect/too_long`. None: half of
+    `max_reflection_tokens`."""
+
+    penalties: Penalties = field(default_factory=Penalties)
+    """What a reflection's faults cost; nothing, as in the paper. Documented in verl_reflect/penalties.py."""
+
+    guards: list[Guard] = field(default_factory=list)
+    """Thresholds on metrics at which the run warns or stops. Documented in verl_reflect/guards.py."""
+
     @classmethod
     def from_config(cls, config: DictConfig) -> "ReflectConfig":
         """Read the `reflect` section of a composed verl configuration.
@@ -136,8 +149,9 @@ class ReflectConfig:
             section = OmegaConf.merge(OmegaConf.structured(cls), config.reflect)
             parsed = OmegaConf.to_object(section)
         except ConfigKeyError as error:
-            known = ", ".join(setting.name for setting in fields(cls))
-            raise ValueError(f"reflect.{error.full_key} is not a setting; the settings are {known}.") from error
+            section = {Penalties: "penalties.", Guard: "guards."}.get(error.object_type, "")
+            known = ", ".join(setting.name for setting in fields(error.object_type or cls))
+            raise ValueError(f"reflect.{section}{error.key} is not a setting; the settings are {known}.") from error
         except OmegaConfBaseException as error:
             raise ValueError(f"The reflect section cannot be read: {str(error).splitlines()[0]}.") from error
         assert isinstance(parsed, cls)
@@ -153,6 +167,11 @@ class ReflectConfig:
     def trained_turns(self) -> tuple[str, ...]:
         """The turns that become training rows, in their order."""
         return CREDITS[self.credit]
+
+    @property
+    def expected_reflection_length(self) -> float:
+        """In tokens: `expected_reflection_tokens` or what it defaults to."""
+        return self.max_reflection_tokens / 2 if (tokens := self.expected_reflection_tokens) is None else tokens
 
     def validate(self) -> None:
         """Raise ValueError, in one sentence, for a value outside its range or a combination that cannot work."""
@@ -199,6 +218,21 @@ class ReflectConfig:
             )
         if "{task}" not in self.retry_prompt:
             raise ValueError("reflect.retry_prompt does not contain {task}; the retry must see the task again.")
+        self._validate_guards()
+
+    def _validate_guards(self) -> None:
+        if not 0 < self.expected_reflection_length < self.max_reflection_tokens:
+            raise ValueError(
+                f"reflect.expected_reflection_tokens is {self.expected_reflection_tokens}; it must be at least 1 and "
+                f"less than reflect.max_reflection_tokens={self.max_reflection_tokens}."
+            )
+        self.penalties.validate()
+        if self.penalties.used and "reflection" not in self.trained_turns:
+            raise ValueError(
+                f"reflect.penalties are for reflections, and reflect.credit={self.credit} trains none; set them to 0."
+            )
+        for guard in self.guards:
+            guard.validate()
 
     def _validate_keep(self) -> None:
         for turn in self.keep:

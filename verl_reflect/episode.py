@@ -8,6 +8,7 @@ and as plain dictionaries, which is what verl makes of a dataclass, to the repla
 from dataclasses import dataclass, field
 
 from verl_reflect.judge import Judgement
+from verl_reflect.penalties import Penalties
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,22 @@ class Episode:
     """Tokens of all of these."""
 
 
+NOT_GIVEN_AWAY = Judgement(0.0, False)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """An episode with its retries judged: the reward and the numbers that verl logs."""
 
     episode: Episode
     retry_verdicts: list[Judgement] = field(default_factory=list)
+    given_away: Judgement = NOT_GIVEN_AWAY
+    """Passed if the reflection states the answer itself (`Task.gives_away`)."""
+    foreign_script: float = 0.0
+    """Share of the reflection's letters, as `writing_systems.foreign_share` counts them."""
+    too_long: float = 0.0
+    """0 to 1, as `penalties.too_long` has it."""
+    penalties: Penalties = field(default_factory=Penalties)
 
     @property
     def second_try(self) -> float:
@@ -72,6 +83,16 @@ class Outcome:
     def accuracy(self) -> float:
         """Success in the end: at the first try or, failing that, at the second."""
         return 1.0 if self.episode.first_try.passed else self.second_try
+
+    @property
+    def penalty(self) -> float:
+        """What the reflection's faults cost, if `reflect.penalties` says so. Validation has no penalties."""
+        return 0.0 if self.episode.validate else self.penalties.cost(self._penalised())
+
+    @property
+    def reward(self) -> float:
+        """What verl is told: `accuracy` less the `penalty`. `acc` and `second_try` stay plain."""
+        return self.accuracy - self.penalty
 
     @property
     def category(self) -> str:
@@ -87,6 +108,7 @@ class Outcome:
     def metrics(self) -> dict[str, float]:
         """The same numeric keys for every sample, as verl requires. `acc` = `first_try` + `second_try`."""
         episode, reflection, retries = self.episode, self.episode.reflection, self.episode.retries
+        verdicts = (episode.first_try, *self.retry_verdicts, self.given_away)
         return {
             "acc": self.accuracy,
             "first_try": float(episode.first_try.passed),
@@ -101,5 +123,17 @@ class Outcome:
             "retry_truncated": float(any(retry.truncated for retry in retries)),
             "reflection_empty": float(reflection is not None and reflection.empty),
             "forged": float(any(turn.forged for turn in (episode.attempt, reflection, *retries) if turn)),
-            "verifier_error": float(any(verdict.error for verdict in (episode.first_try, *self.retry_verdicts))),
+            "verifier_error": float(any(verdict.error for verdict in verdicts)),
+            **self._penalised(),
+            "penalty": self.penalty,
+        }
+
+    def _penalised(self) -> dict[str, float]:
+        """The quantities that a penalty can be put on, 0 without a reflection."""
+        reflection = self.episode.reflection
+        return {
+            "answer_in_reflection": float(self.given_away.passed),
+            "reflection_forged": float(reflection is not None and reflection.forged),
+            "foreign_script": self.foreign_script,
+            "too_long": self.too_long,
         }

@@ -93,16 +93,25 @@ class RewardFunction:
             module = _module_of_file(self.path.removeprefix("file://"))
         return cast("Callable[..., Any]", getattr(module, self.name))
 
+    def load_for_reflections(self) -> Callable[..., Any]:
+        """What tells whether a reflection gives the answer away: the row's task, or else this function itself."""
+        if not self.judges_by_task:
+            return self.load()
+        from verl_reflect.reward import gives_away
+
+        return gives_away
+
 
 _loaded: dict[str, Callable[..., Any]] = {}  # of a judging process
 
 
 def _load_in_process(function: RewardFunction) -> None:
-    _loaded["compute_score"] = function.load()
+    _loaded["response"] = function.load()
+    _loaded["reflection"] = function.load_for_reflections()
 
 
-def _score_in_process(arguments: dict[str, Any]) -> Any:
-    return _loaded["compute_score"](**arguments)
+def _score_in_process(what: str, arguments: dict[str, Any]) -> Any:
+    return _loaded[what](**arguments)
 
 
 class Judge:
@@ -134,18 +143,37 @@ class Judge:
         arguments = dict(
             data_source=data_source, solution_str=response, ground_truth=ground_truth, extra_info=extra_info
         )
+        return await self._judged("response", arguments)
+
+    async def given_away(
+        self, reflection: str, *, question: str, data_source: str, ground_truth: Any, extra_info: Any
+    ) -> Judgement:
+        """Judge whether a reflection states the answer itself: passed if it does.
+
+        The row's task says so (`Task.gives_away`). A user's reward function is asked whether it accepts the reflection
+        as a response. Under the same time limit, and apart from the retry, whose verdict a reflection cannot spoil.
+        """
+        arguments = dict(
+            data_source=data_source, solution_str=reflection, ground_truth=ground_truth, extra_info=extra_info
+        )
+        if self.function.judges_by_task:
+            arguments["question"] = question
+        return await self._judged("reflection", arguments)
+
+    async def _judged(self, what: str, arguments: dict[str, Any]) -> Judgement:
+        """`what` is `response` or `reflection`."""
         arguments.update(self.function.kwargs)
         try:
-            return self._judgement(await self._score(arguments))
+            return self._judgement(await self._score(what, arguments))
         except (JudgingTimeoutError, asyncio.TimeoutError):
             return self._no_verdict(f"took longer than reflect.verifier_timeout={self.timeout:g} s")
         except Exception as error:  # whatever a user's function raises, and the death of its process
             return self._no_verdict(f"raised {type(error).__name__}: {error}")
 
-    async def _score(self, arguments: dict[str, Any]) -> Any:
+    async def _score(self, what: str, arguments: dict[str, Any]) -> Any:
         if self._coroutine is not None:
             return await asyncio.wait_for(self._coroutine(**arguments), self.timeout)
-        future = self._processes().schedule(_score_in_process, args=[arguments], timeout=self.timeout)
+        future = self._processes().schedule(_score_in_process, args=[what, arguments], timeout=self.timeout)
         return await asyncio.wrap_future(future)
 
     def _processes(self) -> ProcessPool:

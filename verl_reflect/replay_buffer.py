@@ -22,7 +22,9 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 import verl_reflect.kept_turns
 import verl_reflect.shuffled_reward  # noqa: F401
-from verl_reflect.config import FirstAttempt
+from verl_reflect.config import FirstAttempt, ReflectConfig
+from verl_reflect.guards import Watch
+from verl_reflect.reflection_metrics import Reflection, reflection_metrics
 from verl_reflect.step_account import Group, StepAccount
 
 POLL_SECONDS = 0.05
@@ -41,7 +43,7 @@ class ReflectReplayBuffer(ReplayBuffer):
 
     Args:
         sampler_kwargs: `trainer.v1.sampler.sampler_kwargs`, which the recipe fills: `train_batch_size`,
-            `max_replaced_groups`, `filter_groups`, `first_attempt`, `max_attempts`, `rollout_data_dir`,
+            `filter_groups`, `reflect`, `default_local_dir`, `rollout_data_dir`,
             `validation_data_dir`.
         trainer_arguments: What verl's trainer hands to any custom sampler.
     """
@@ -58,11 +60,13 @@ class ReflectReplayBuffer(ReplayBuffer):
             sync_refill_failed_groups=True,
             **trainer_arguments,
         )
-        self._replaceable = sampler_kwargs.max_replaced_groups * sampler_kwargs.train_batch_size
-        live = sampler_kwargs.first_attempt != FirstAttempt.dataset.value
-        self._attempts_if_solved = sampler_kwargs.max_attempts if live else 0
+        self._settings = ReflectConfig.from_config(sampler_kwargs)
+        self._replaceable = self._settings.max_replaced_groups * sampler_kwargs.train_batch_size
+        live = self._settings.first_attempt is not FirstAttempt.dataset
+        self._attempts_if_solved = self._settings.max_attempts if live else 0
         self._account = StepAccount(self._attempts_if_solved)
         self._last_written: Path | None = None
+        self._watch = Watch(self._settings.guards, Path(sampler_kwargs.default_local_dir))
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[KVBatchMeta, dict[str, Any]]:
         """Wait for `batch_size` groups worth training on (or all validation groups) and take them.
@@ -74,6 +78,7 @@ class ReflectReplayBuffer(ReplayBuffer):
             OutOfFailuresError: more than `reflect.max_replaced_groups` batches of groups had to be replaced in this
             step.
             AllSessionsFailedError: in validation; in training such groups are replaced.
+            GuardCrossedError: one of `reflect.guards` stops the run.
         """
         self._account = StepAccount(self._attempts_if_solved)
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
@@ -86,6 +91,7 @@ class ReflectReplayBuffer(ReplayBuffer):
         if partition_id != "val":
             trained_tokens = sum(tag["response_len"] for tag in batch.tags)
             metrics |= self._metrics(sessions, trained_tokens)
+            self._watch.look(global_steps, metrics)
         return batch, metrics
 
     def _terminal_eviction_reasons(
@@ -135,6 +141,8 @@ class ReflectReplayBuffer(ReplayBuffer):
         metrics["reflect/groups_all_pass"] = flat["all_pass"] / len(groups)
         metrics["reflect/groups_all_fail"] = flat["all_fail"] / len(groups)
         self._account.kept(groups)
+        of_reflections = reflection_metrics(_reflections(sessions), self._settings.expected_reflection_length)
+        metrics |= {f"reflect/{name}": value for name, value in of_reflections.items()}
         return metrics | self._account.metrics(trained_tokens)
 
     def _write_transcripts(self, sessions: dict[str, dict[str, Any]], partition_id: str, step: int) -> None:
@@ -159,3 +167,9 @@ def _groups(sessions: dict[str, dict[str, Any]]) -> Iterable[Group]:
     for key, session in sessions.items():
         by_uid.setdefault(key.split("_")[0], []).append(session)
     return (Group(uid, of_group) for uid, of_group in by_uid.items())
+
+
+def _reflections(sessions: dict[str, dict[str, Any]]) -> list[Reflection]:
+    """The sessions' reflections; none of a control that retries without."""
+    said = ((key, session["episode"]["reflection"]) for key, session in sessions.items())
+    return [Reflection(key.split("_")[0], turn["text"], turn["tokens"]) for key, turn in said if turn is not None]

@@ -25,3 +25,20 @@ def compute_score(
     """
     verdict = task_for(data_source, tasks).judge(solution_str, ground_truth)
     return {"score": verdict.score, "category": verdict.category, "detail": verdict.detail}
+
+
+def gives_away(
+    data_source: str,
+    solution_str: str,
+    ground_truth: object,
+    extra_info: object = None,
+    *,
+    question: str,
+    tasks: Sequence[str] = (),
+) -> float:
+    """1.0 if a reflection states the answer itself, 0.0 if not, as `Task.gives_away` of the row's task has it.
+
+    Arguments and errors as of `compute_score`. `solution_str` is the reflection, `question` the task's last user
+    message.
+    """
+    return float(task_for(data_source, tasks).gives_away(solution_str, ground_truth, question))

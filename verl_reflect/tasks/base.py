@@ -31,6 +31,10 @@ PASSED = Verdict(1.0, "none")
 
 MAX_DETAIL_CHARS = 100
 
+SEARCHED_IN_REFLECTION = 10_000
+"""Characters at the end of a reflection in which the tasks of this package look for the answer; 2,048 tokens have about
+8,000. It bounds the time."""
+
 
 def failed(category: str, detail: str = "") -> Verdict:
     """The verdict on a response with an error of this category.
@@ -102,6 +106,21 @@ class Task(ABC):
         Never raises for a response, whatever it holds, and answers within milliseconds. Raises ValueError for a
         malformed `ground_truth`: that is a fault of the data, and a zero score would blame the model for it.
         """
+
+    def gives_away(self, reflection: str, ground_truth: Any, question: str) -> bool:
+        """Whether a reflection states the answer itself, rather than what went wrong.
+
+        Here: the verifier accepts the reflection as a response. A task whose answers can be read out of running text
+        says so in its own way. What already stands in `question` is not given away by repeating it.
+
+        Promises and errors as of `judge`.
+
+        Args:
+            reflection: The model's words.
+            ground_truth: As for `judge`.
+            question: The task's last user message.
+        """
+        return self.judge(reflection, ground_truth).score == 1.0
 
     @abstractmethod
     def corruptions(self, item: Item) -> Iterable[str]:

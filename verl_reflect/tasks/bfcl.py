@@ -19,7 +19,7 @@ from verl_reflect.tasks.bfcl_rules import OMITTED, Parameter
 from verl_reflect.tasks.bfcl_schema import openai_tool
 from verl_reflect.tasks.bfcl_source import ABSTAINING, CATEGORIES
 from verl_reflect.tasks.call_matching import CATEGORIES as ERRORS
-from verl_reflect.tasks.call_matching import Arguments, judge_calls
+from verl_reflect.tasks.call_matching import Arguments, gives_calls_away, judge_calls
 from verl_reflect.tasks.call_text import NO_CALL, PROSE, hermes, with_value, without_parameter, wrong_in_number_or_name
 from verl_reflect.tasks.function_calling import REFLECTION_PROMPT
 from verl_reflect.tasks.ground_truth import read_truth
@@ -106,6 +106,10 @@ class Bfcl(Task):
 
     def judge(self, response: str, ground_truth: object) -> Verdict:
         return judge_calls(response, _expected(ground_truth), python=True)
+
+    def gives_away(self, reflection: str, ground_truth: object, question: str) -> bool:
+        """Whether every call that is wanted stands somewhere in the reflection; never where none is wanted."""
+        return gives_calls_away(reflection, _expected(ground_truth))
 
 
 def _expected(ground_truth: object) -> tuple[AcceptedCall, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from verl_reflect.tasks.base import PASSED, Verdict, failed
+from verl_reflect.tasks.stated_calls import stated_calls
 from verl_reflect.tasks.tool_calls import BrokenCalls, Call, NotCalls, read_calls
 
 CATEGORIES = ("format", "tool", "parameters", "none")
@@ -45,6 +46,19 @@ def judge_calls(response: str, expected: Sequence[ExpectedCall], *, python: bool
         if wrong is not None:
             return failed("parameters", wrong)
     return PASSED
+
+
+def gives_calls_away(text: str, expected: Sequence[ExpectedCall]) -> bool:
+    """Whether the text makes the expected calls, or has each of them somewhere, among whatever else.
+
+    Where no call is expected, there is none to give away.
+    """
+    if not expected:
+        return False
+    if judge_calls(text, expected, python=True) == PASSED:
+        return True
+    free = stated_calls(text, {wanted.name for wanted in expected})
+    return all(_take(wanted, free) is None for wanted in expected)
 
 
 def _wrong_tool(called: list[str], wanted: list[str]) -> str:

@@ -8,6 +8,7 @@ import io
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -24,8 +25,13 @@ LIMIT_MS = 50.0
 PATIENCE_SECONDS = 5.0
 """After which a judgement is broken off."""
 
+MOST_TRIES = 10
 ATTACKED_ITEMS = 2
 """Items whose ground truths are judged against every hostile response; they make a hundred and more each."""
+
+
+Judging = Callable[[str, Any, str], Verdict | bool]
+"""Judges a text against a ground truth; the last argument names the text."""
 
 
 class PromiseError(Exception):
@@ -44,7 +50,7 @@ def check_task(task: Task, records: Iterable[Record], limit_ms: float = LIMIT_MS
 
     Args:
         records: All of them are read, and kept as items.
-        limit_ms: Milliseconds that a verdict may take, the faster of two tries.
+        limit_ms: Milliseconds that a verdict may take, the fastest of a few tries.
     """
     for finding in check_class(task):
         yield finding
@@ -58,7 +64,9 @@ def check_task(task: Task, records: Iterable[Record], limit_ms: float = LIMIT_MS
     yield _finding("gold responses", lambda: _check_gold(task, items))
     yield _finding("corrupted responses", lambda: _check_corruptions(task, items))
     yield _finding("rows", lambda: _check_rows(task, items))
-    yield _finding("hostile responses", lambda: _check_hostile(task, items, limit_ms))
+    yield _finding("hostile responses", lambda: _check_hostile(partial(_verdict, task), items, limit_ms))
+    if type(task).gives_away is not Task.gives_away:  # the inherited one is a verdict again
+        yield _finding("hostile reflections", lambda: _check_hostile(partial(_given_away, task), items, limit_ms))
 
 
 def check_class(task: Task) -> Iterator[Finding]:
@@ -145,11 +153,11 @@ def _check_rows(task: Task, items: Sequence[Item]) -> str:
     return f"{len(items)} fit one parquet file"
 
 
-def _check_hostile(task: Task, items: Sequence[Item], limit_ms: float) -> str:
+def _check_hostile(judge: Judging, items: Sequence[Item], limit_ms: float) -> str:
     slowest, slowest_name, count = 0.0, "", 0
     for item in items[:ATTACKED_ITEMS]:
         for name, response in responses(item.gold):
-            milliseconds = _timed_twice(task, response, item.ground_truth, name)
+            milliseconds = _timed(judge, response, item.ground_truth, name, limit_ms)
             count += 1
             if milliseconds > slowest:
                 slowest, slowest_name = milliseconds, name
@@ -159,33 +167,50 @@ def _check_hostile(task: Task, items: Sequence[Item], limit_ms: float) -> str:
     return said
 
 
-def _timed_twice(task: Task, response: str, ground_truth: Any, name: str) -> float:
-    """Milliseconds of the faster of two verdicts, which must be the same."""
-    seconds = []
-    verdicts = []
-    for _ in range(2):
+def _timed(judge: Judging, response: str, ground_truth: Any, name: str, limit_ms: float) -> float:
+    """Milliseconds of the fastest of two verdicts or more, which must be the same.
+
+    Other work on the machine only ever adds, so tries go on while all of them are too slow.
+    """
+    seconds: list[float] = []
+    verdicts: list[Verdict | bool] = []
+    while len(seconds) < 2 or (len(seconds) < MOST_TRIES and 1000 * min(seconds) > limit_ms):
         start = time.perf_counter()
-        verdicts.append(_verdict(task, response, ground_truth, name))
+        verdicts.append(judge(response, ground_truth, name))
         seconds.append(time.perf_counter() - start)
-    if verdicts[0] != verdicts[1]:
-        raise PromiseError(f"{name}: judged {verdicts[0].category} and then {verdicts[1].category}")
+    for verdict in verdicts:
+        if verdict != verdicts[0]:
+            raise PromiseError(f"{name}: judged {verdicts[0]} and then {verdict}")
     return 1000 * min(seconds)
 
 
 def _verdict(task: Task, response: str, ground_truth: Any, name: str) -> Verdict:
     """One verdict, which must be well formed. `name` says what is judged."""
-    try:
-        with _time_limit():
-            verdict = task.judge(response, ground_truth)
-    except _TooLate:
-        raise PromiseError(f"{name}: no verdict after {PATIENCE_SECONDS:g} s") from None
-    except Exception as error:  # the task may raise anything, and must not
-        raise PromiseError(f"{name}: judge raises {_named(error)}") from error
+    verdict = _in_time(lambda: task.judge(response, ground_truth), f"{name}: judge")
     if not isinstance(verdict, Verdict) or verdict.score not in (0.0, 1.0):
         raise PromiseError(f"{name}: judge must give a Verdict with the score 0.0 or 1.0, not {verdict!r}")
     if verdict.category not in task.categories or (verdict.category == "none") != (verdict.score == 1.0):
         raise PromiseError(f"{name}: the category of the score {verdict.score} cannot be {verdict.category!r}")
     return verdict
+
+
+def _given_away(task: Task, reflection: str, ground_truth: Any, name: str) -> bool:
+    """Whether a reflection gives the answer away, to which the answer must be yes or no."""
+    given = _in_time(lambda: task.gives_away(reflection, ground_truth, ""), f"{name}: gives_away")
+    if not isinstance(given, bool):
+        raise PromiseError(f"{name}: gives_away must give True or False, not {given!r}")
+    return given
+
+
+def _in_time(judge: Callable[[], Any], name: str) -> Any:
+    """What a method of the task returns, which must not raise. `name` says what is judged, and by which method."""
+    try:
+        with _time_limit():
+            return judge()
+    except _TooLate:
+        raise PromiseError(f"{name.partition(': ')[0]}: no verdict after {PATIENCE_SECONDS:g} s") from None
+    except Exception as error:  # the task may raise anything, and must not
+        raise PromiseError(f"{name} raises {_named(error)}") from error
 
 
 def _named(error: Exception) -> str:

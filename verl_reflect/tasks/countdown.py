@@ -11,6 +11,7 @@ from typing import Any, Literal
 from verl_reflect.tasks.answer import last_answer
 from verl_reflect.tasks.arithmetic import NotArithmetic, Postfix, evaluate, parse
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
+from verl_reflect.tasks.stated_expression import states_expression
 from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
 
 USER_PROMPT = (
@@ -98,6 +99,11 @@ class Countdown(Task):
             return failed("missed_target")
         return PASSED
 
+    def gives_away(self, reflection: str, ground_truth: object, question: str) -> bool:
+        """Whether an expression anywhere in the reflection, tagged as an answer or not, solves the puzzle."""
+        puzzle = Puzzle.from_ground_truth(ground_truth)
+        return states_expression(reflection, puzzle.target, puzzle.sizes, puzzle.permits, puzzle.has)
+
 
 @dataclass(frozen=True)
 class Puzzle:
@@ -138,7 +144,16 @@ class Puzzle:
         """Whether an equation may have just these numbers."""
         if self.use == "all":
             return sorted(used) == sorted(self.numbers)
+        return self.has(used)
+
+    def has(self, used: Sequence[int]) -> bool:
+        """Whether these are among the given numbers, each as often as it is given."""
         return Counter(used) <= Counter(self.numbers)
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """How many numbers an equation may have. A number by itself is no equation."""
+        return [len(self.numbers)] if self.use == "all" else range(2, len(self.numbers) + 1)
 
 
 def _boxed(text: str) -> str:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from verl_reflect.tasks.base import Item, Task, Verdict
-from verl_reflect.tasks.call_matching import CATEGORIES, Arguments, judge_calls
+from verl_reflect.tasks.call_matching import CATEGORIES, Arguments, gives_calls_away, judge_calls
 from verl_reflect.tasks.call_text import NO_CALL, PROSE, hermes, with_value, without_parameter, wrong_in_number_or_name
 from verl_reflect.tasks.ground_truth import call_of, read_truth
 from verl_reflect.tasks.same_value import same_value
@@ -87,6 +87,10 @@ class FunctionCalling(Task):
 
     def judge(self, response: str, ground_truth: object) -> Verdict:
         return judge_calls(response, _expected(ground_truth))
+
+    def gives_away(self, reflection: str, ground_truth: object, question: str) -> bool:
+        """Whether every call that is wanted stands somewhere in the reflection; never where none is wanted."""
+        return gives_calls_away(reflection, _expected(ground_truth))
 
 
 def _expected(ground_truth: object) -> tuple[ExactCall, ...]:

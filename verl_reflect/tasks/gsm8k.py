@@ -8,6 +8,7 @@ from typing import Any
 from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer, last_opening
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
 from verl_reflect.tasks.grader import GRADER, verdict
+from verl_reflect.tasks.stated_number import numbers_in
 from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
 from verl_reflect.tasks.written_number import read_number
 
@@ -69,6 +70,12 @@ class Gsm8k(Task):
         if number is not None:
             return PASSED if number == truth else failed("wrong_answer")
         return verdict(lambda: GRADER.same(str(truth), answer))
+
+    def gives_away(self, reflection: str, ground_truth: object, question: str) -> bool:
+        """Whether the number stands in the reflection by itself and not in the question, or is its answer."""
+        truth = _number(ground_truth)
+        stated = truth in numbers_in(reflection) and truth not in numbers_in(question)
+        return stated or super().gives_away(reflection, ground_truth, question)
 
 
 def _number(ground_truth: object) -> Fraction:

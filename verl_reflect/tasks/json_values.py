@@ -36,16 +36,21 @@ def read_json_values(text: str) -> list[Any]:
         raise NotJson("too long or too deep")
     values = []
     position = _end_of_blanks(text, 0)
+    while position < len(text):
+        value, end = read_json_at(text, position)
+        values.append(value)
+        position = _end_of_blanks(text, end)
+    return values
+
+
+def read_json_at(text: str, position: int) -> tuple[Any, int]:
+    """The value that starts at `position`, and where it ends, whatever follows. Raises NotJson."""
     try:
-        while position < len(text):
-            value, end = _DECODER.raw_decode(text, position)
-            values.append(value)
-            position = _end_of_blanks(text, end)
+        return _DECODER.raw_decode(text, position)
     except NotJson:
         raise
     except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
         raise NotJson("not valid JSON") from error
-    return values
 
 
 def _end_of_blanks(text: str, start: int) -> int:

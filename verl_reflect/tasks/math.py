@@ -5,14 +5,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer
-from verl_reflect.tasks.base import Item, Task, Verdict, failed
+from verl_reflect.tasks.base import SEARCHED_IN_REFLECTION, Item, Task, Verdict, failed
 from verl_reflect.tasks.grader import GRADER, verdict
 from verl_reflect.tasks.latex import readable, said, spelled_alike, words
+from verl_reflect.tasks.stated_number import numbers_in
 from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
+from verl_reflect.tasks.written_number import read_number
 
 _BARE_BOX = re.compile(r"\\f?boxed\s+([^\s{}$]+?)(?=\.?(?:\s|\$|$))")
 _OTHER_BOX = re.compile(r"\\(?:fbox|boxed)\s*\{")
 _BASE = re.compile(r"[0-9]_\{?([0-9]+)\}?$")
+MIN_SPELLING = 3
+"""Characters of an expression that is looked for in running text."""
 _INFO = ("level", "subject", "type", "unique_id")
 
 
@@ -64,6 +68,16 @@ class Math(Task):
             return failed("format")
         return verdict(lambda: _same(gold, answer))
 
+    def gives_away(self, reflection: str, ground_truth: object, question: str) -> bool:
+        """Whether the answer stands in the reflection and not in the question, or is its answer.
+
+        A number is compared by value, an expression by its spelling. A single word or variable, such as `A` or `x`,
+        says nothing outside of a box.
+        """
+        gold = _check(ground_truth)
+        stated = _states(reflection, gold) and not _states(question, gold)
+        return stated or super().gives_away(reflection, ground_truth, question)
+
 
 def boxed(solution: str) -> str | None:
     r"""What a solution has in its last box, also in one of the data set's older spellings: `\boxed 5`, `\fbox{5}`."""
@@ -87,6 +101,17 @@ def _same(gold: str, answer: str) -> bool:
     if ":" in gold_text or _other_base(gold_text, text):
         return False
     return GRADER.same(readable(gold), readable(answer))
+
+
+def _states(text: str, gold: str) -> bool:
+    number = read_number(gold)
+    if number is not None:
+        return number in numbers_in(text)
+    spelling = spelled_alike(gold)
+    if len(spelling) < MIN_SPELLING or spelling.isalnum():
+        return False
+    whole = re.compile(rf"(?<![0-9.^_+*/\\-]){re.escape(spelling)}(?!\.?[0-9]|[\^_+*/-])")
+    return whole.search(spelled_alike(text[-SEARCHED_IN_REFLECTION:])) is not None
 
 
 def _other_base(gold: str, answer: str) -> bool:

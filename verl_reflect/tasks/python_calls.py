@@ -17,6 +17,9 @@ from typing import Any
 from verl_reflect.tasks.token_stream import END, TokenStream
 
 MAX_CHARS = 8_000
+MAX_CALL_CHARS = 2_000
+"""Of one call in running text."""
+
 MAX_TOKENS = 2_000
 """Names, values and punctuation marks of one text; the calls of one response take dozens. It bounds the time."""
 
@@ -60,6 +63,11 @@ def read_python_calls(text: str) -> list[PythonCall]:
     if tokens[-1:] not in ([")"], ["]"]):
         raise NotPythonCalls("cut off")
     return _Parser(tokens).calls()
+
+
+def read_python_call(text: str) -> PythonCall:
+    """The one call that the text starts with, whatever follows. Raises NotPythonCalls."""
+    return _Parser(_TOKEN.findall(text[:MAX_CALL_CHARS])).call()
 
 
 class _Parser(TokenStream):

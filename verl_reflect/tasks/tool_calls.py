@@ -117,10 +117,11 @@ def _last_fence(text: str) -> str | None:
 
 def _from_json(text: str) -> Iterator[Call]:
     for value in read_json_values(text):
-        yield from map(_call, value if isinstance(value, list) else [value])
+        yield from map(read_call, value if isinstance(value, list) else [value])
 
 
-def _call(value: object) -> Call:
+def read_call(value: object) -> Call:
+    """The call that a JSON value is. Raises NotCalls."""
     if not isinstance(value, dict) or not isinstance(name := value.get("name"), str):
         raise NotCalls("a call is an object with a name")
     if ("arguments" in value) == ("parameters" in value):
