@@ -135,7 +135,9 @@ def mine(
 def report(
     folders: Annotated[
         list[str],
-        typer.Argument(help="Folders of runs and evaluations: PATH, or LABEL=PATH. Seeds share a label.", metavar="PATH"),
+        typer.Argument(
+            help="Folders of runs and evaluations: PATH or LABEL=PATH; seeds share a label.", metavar="PATH"
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
     plots: Annotated[Path | None, typer.Option(help="Also write each plot as PNG and SVG into this folder.")] = None,

@@ -59,8 +59,7 @@ def browser(sources: Sequence[Source]) -> Browser:
         "first_kind": _kind(main.data_source, main.condition) if main else "",
         "items": [_item(texts, sources[number], number, pair) for number, pair in _thinned(pairs, MAX_ITEMS)],
         "groups": [
-            _group(texts, sources[number], number, step, group)
-            for number, step, group in _thinned(groups, MAX_GROUPS)
+            _group(texts, sources[number], number, step, group) for number, step, group in _thinned(groups, MAX_GROUPS)
         ],
     }
     return Browser({**data, "texts": texts.all}, len(pairs), len(groups))

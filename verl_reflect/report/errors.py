@@ -39,7 +39,7 @@ def _of_label(label: str, measure: Measure, seeds: Sequence[Source]) -> list[Err
     after = _shares(measure, (session for seed in seeds for session in seed.after))
     if not after:
         return []
-    categories = sorted((before | after).keys() - {PASSED}, key=lambda name: (-before.get(name, after.get(name, 0)), name))
+    categories = sorted((before | after).keys() - {PASSED}, key=lambda name: (-(before or after).get(name, 0.0), name))
     return [
         ErrorCount(label, measure, each, before.get(each, 0.0) if before else None, after.get(each, 0.0))
         for each in categories

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from verl_reflect.accuracy import Estimate
 from verl_reflect.report.reading import Source
-from verl_reflect.report.results import Row, comparisons, rows
+from verl_reflect.report.results import Comparison, Row, comparisons, rows
 
 _SPECIAL = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>|#"} | {"\n": " "})
 
@@ -21,8 +21,12 @@ def markdown(sources: Sequence[Source]) -> str:
     found = comparisons(sources)
     if found:
         lines += ["", "On the same items:", ""]
-    lines += [f"- {_safe(f'{each.better} less {each.than}')}: {each.gain.percent('+')} points" for each in found]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *map(_comparison, found)]) + "\n"
+
+
+def _comparison(found: Comparison) -> str:
+    than = f"{found.other or found.label}, {found.than}"
+    return f"- {_safe(f'{found.label}, {found.measure.name}')}, over {_safe(than)}: {found.gain.percent('+')} points"
 
 
 def _row(row: Row) -> str:
@@ -33,13 +37,13 @@ def _row(row: Row) -> str:
         _cell(row.before),
         _cell(row.after),
         _cell(row.gain, "+"),
-        ", ".join(f"{100 * each.value:+.1f}" for each in row.seeds) or "–",
+        ", ".join(f"{100 * each.value:+.1f}" for each in row.seeds) or "—",
     ]
     return f"| {' | '.join(cells)} |"
 
 
 def _cell(estimate: Estimate | None, sign: str = "") -> str:
-    return estimate.percent(sign) if estimate else "–"
+    return estimate.percent(sign) if estimate else "—"
 
 
 def _safe(text: str) -> str:

@@ -95,7 +95,7 @@ def share(values: Values) -> Estimate | None:
     if set(values.values()) <= {0.0, 1.0}:
         return rate([value == 1.0 for value in values.values()])
     if len(values) == 1:
-        return Estimate(*values.values(), 0.0, 1.0)
+        return Estimate(fmean(values.values()), 0.0, 1.0)
     mean, half = fmean(values.values()), Z * stdev(values.values()) / math.sqrt(len(values))
     return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half))
 

@@ -4,6 +4,7 @@
 {
   const PAGE = 50;
   const data = JSON.parse(document.getElementById("data").textContent);
+  const ONLY = "only these tokens are rewarded";
   const VERDICT = { true: ["✓ passed", "passed"], false: ["✗ failed", "failed"] };
 
   // An element with a class, attributes and children; a child that is a string becomes text.
@@ -50,12 +51,12 @@
     });
   }
 
-  function reflection(session, source) {
+  function reflection(session, source, remark) {
     const trained = source.trained.includes("reflection");
     return turn("model, reflection", text(session.reflection.text), {
       said: session.reflection,
       trained,
-      remark: trained ? "only these tokens are rewarded" : null,
+      remark: trained ? remark : null,
     });
   }
 
@@ -76,21 +77,25 @@
       return make("p", { class: "reward" }, "There was no second try.");
     }
     if (!session.reflection) return make("p", { class: "reward" }, "No reflection: this is the control.");
-    const share = session.retries.length > 1 ? ` (the share of ${session.retries.length} retries that pass)` : "";
-    const none = session.retries.length ? "" : " (a reflection that is empty, or goes on past its turn, gets no retry)";
-    return make("p", { class: "reward" }, "Reward of the reflection: ", make("strong", {}, String(+session.reward.toFixed(2))), share + none);
+    const why = {
+      0: "because it is empty or goes on past its turn, and so got no retry",
+      1: `because the retry ${session.reward > 0 ? "passed" : "failed"}`,
+    }[session.retries.length] ?? `the share of its ${session.retries.length} retries that passed`;
+    const reward = make("strong", {}, String(+session.reward.toFixed(2)));
+    return make("p", { class: "reward" }, "Reward of the reflection: ", reward, `, ${why}.`);
   }
 
   // What follows the first attempt.
   function secondTry(session, item, source) {
     if (session.passed) return [outcome(session)];
-    const asked = session.reflection ? [userTurn(text(item.request)), reflection(session, source)] : [];
+    const asked = session.reflection ? [userTurn(text(item.request)), reflection(session, source, ONLY)] : [];
     const again = session.retries.length ? [turn("user, the task again", text(item.again))] : [];
     return [...asked, ...again, ...retries(session, source), outcome(session)];
   }
 
   function heading(entry, source, more) {
-    return make("div", {}, make("h3", {}, `${source.name}, item ${entry.index}`), make("p", { class: "quiet" }, more));
+    const title = make("h3", {}, `${source.name}, item ${entry.index}`);
+    return make("div", { class: "heading" }, title, make("p", { class: "quiet" }, more));
   }
 
   function itemDetail(item) {
@@ -121,7 +126,7 @@
       make("div", {}, "reward ", make("strong", {}, String(+(session.passed ? 1 : session.reward).toFixed(2)))),
       push === null ? null : make("div", {}, `advantage ${push > 0 ? "+" : ""}${push.toFixed(2).replace("-", "−")}`),
       make("div", { class: direction === "up" ? "passed" : direction === "down" ? "failed" : "" }, words));
-    const first = session.reflection ? reflection(session, source) : attempt(session, source);
+    const first = session.reflection ? reflection(session, source, "trained") : attempt(session, source);
     const after = session.reflection ? session.retries : [];
     const told = after.map((retry) => make("pre", {}, "retry: ", text(retry.text), " ", after.length > 1 ? "" : verdict(session.reward > 0, session.last_error)));
     const own = group.shared || !session.reflection ? [] : [attempt(session, source)];

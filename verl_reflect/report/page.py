@@ -22,7 +22,7 @@ from verl_reflect.report.browser import browser
 from verl_reflect.report.cost import costs
 from verl_reflect.report.curves import Curve, reflection_curves, training_curves, validation_curves
 from verl_reflect.report.errors import error_counts
-from verl_reflect.report.plots import SVG_DASHES, inline_svg
+from verl_reflect.report.plots import SVG_DASHES, inline_svg, top_of
 from verl_reflect.report.reading import Source
 from verl_reflect.report.results import by_label, comparisons, rows
 from verl_reflect.report.sayings import Saying, sayings
@@ -38,7 +38,7 @@ def page(sources: Sequence[Source]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "change": _change}
+    environment.filters |= {"percent": _percent, "change": _change, "points": _points}
     script, style = _file("page.js"), _file("page.css")
     labels = list(by_label(sources))
     return environment.get_template("page.html.j2").render(
@@ -52,8 +52,7 @@ def page(sources: Sequence[Source]) -> str:
         story=story(sources),
         rows=_by_measure(rows(sources)),
         comparisons=comparisons(sources),
-        validation_plots=_plots(validation_curves(sources), labels),
-        training_plots=_plots(training_curves(sources), labels),
+        success_plots=_plots([*validation_curves(sources), *training_curves(sources)], labels),
         reflection_plots=_plots(reflection_curves(sources), labels),
         errors=_by_measure(error_counts(sources)),
         sayings=_sayings(sources),
@@ -75,24 +74,30 @@ def _by_measure(found: Iterable[Any]) -> list[tuple[Any, list[Any]]]:
 
 
 def _plots(curves: Sequence[Curve], labels: Sequence[str]) -> list[tuple[Curve, Markup]]:
-    return [(curve, Markup(inline_svg(curve, labels))) for curve in curves]
+    top = top_of(curves)
+    return [(curve, Markup(inline_svg(curve, labels, top))) for curve in curves]
 
 
 def _sayings(sources: Sequence[Source]) -> list[tuple[str, str, list[Saying]]]:
     """Label, when, and the commonest wordings; of the label's seeds together."""
-    told = [
-        (label, when, sayings(session for seed in seeds for session in sessions(seed)))
-        for label, seeds in by_label(sources).items()
-        for when, sessions in (("before", lambda seed: seed.before), ("after", lambda seed: seed.after))
-    ]
+    told = []
+    for label, seeds in by_label(sources).items():
+        before = [session for seed in seeds for session in seed.before]
+        after = [session for seed in seeds for session in seed.after]
+        told += [(label, "before", sayings(before)), (label, "after", sayings(after))]
     return [each for each in told if each[2]]
 
 
 def _percent(estimate: Estimate | None) -> str:
     """Such as `41.0 (36.3 to 45.9)`."""
-    return estimate.percent() if estimate else "–"
+    return estimate.percent() if estimate else "—"
 
 
 def _change(estimate: Estimate | None) -> str:
     """Such as `+23.5 (+17.7 to +29.3)`."""
-    return estimate.percent("+") if estimate else "–"
+    return estimate.percent("+").replace("-", "−") if estimate else "—"
+
+
+def _points(estimate: Estimate) -> str:
+    """Such as `+23.5`."""
+    return f"{100 * estimate.value:+.1f}".replace("-", "−")

@@ -24,11 +24,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is better by how much, on the same items, after training."""
+    """By how much a label's second try after reflecting is better than something else, on the same items."""
 
-    better: str
-    than: str
+    label: str
+    other: str
+    """The other label; empty if it is a control within the same label."""
     measure: Measure
+    than: str
+    """What the other second try came after."""
     gain: Estimate
 
 
@@ -91,7 +94,7 @@ def _with_controls(
         for other in others:
             gain = difference(_after(other, seeds), _after(main, seeds))
             if gain:
-                yield Comparison(f"{label}, {_lower(main.name)}", _lower(other.name), main, gain)
+                yield Comparison(label, "", main, _lower(other.name), gain)
 
 
 def _with_other_labels(main: Measure, labels: Mapping[str, Sequence[Source]]) -> Iterable[Comparison]:
@@ -99,7 +102,7 @@ def _with_other_labels(main: Measure, labels: Mapping[str, Sequence[Source]]) ->
     for label, other_seeds in others:
         gain = difference(_after(main, other_seeds), _after(main, seeds))
         if gain:
-            yield Comparison(f"{first}, {_lower(main.name)}", f"{label}, {_lower(main.name)}", main, gain)
+            yield Comparison(first, label, main, _lower(main.name), gain)
 
 
 def _lower(name: str) -> str:

@@ -31,9 +31,8 @@ def sayings(sessions: Iterable[Session]) -> list[Saying]:
         if session.reflection and session.condition == "reflect":
             successes[_NUMBER.sub("#", session.reflection.text)].append(session.second_try)
     total = sum(map(len, successes.values()))
-    found = [
-        Saying(_short(text), len(passed) / total, fmean(passed)) for text, passed in successes.items() if len(passed) > 1
-    ]
+    repeated = [(text, passed) for text, passed in successes.items() if len(passed) > 1]
+    found = [Saying(_short(text), len(passed) / total, fmean(passed)) for text, passed in repeated]
     return sorted(found, key=lambda saying: (-saying.share, saying.text))[:SHOWN]
 
 

@@ -1,7 +1,7 @@
 """One session of a transcript: attempt, verdict, reflection, retries, reward. Text from a model is made readable here.
 
 Half a surrogate pair has no place in a file, and control characters have no shape: the first becomes U+FFFD, the others
-the pictures that Unicode has for them. What is left is still data and is escaped wherever it is shown.
+are spelled out, as in `\\x1b`. What is left is still data and is escaped wherever it is shown.
 """
 
 import re
@@ -25,9 +25,7 @@ def readable(text: str) -> str:
 
 def _sign(found: re.Match[str]) -> str:
     code = ord(found[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\N{SYMBOL FOR DELETE}" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
+    return f"\\x{code:02x}" if code < 0x100 else "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)

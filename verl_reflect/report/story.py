@@ -1,4 +1,4 @@
-"""What happened, in a few sentences made from the numbers. A change whose interval includes zero is called none."""
+"""What happened, in one paragraph made from the numbers. A change whose interval includes zero is not called one."""
 
 from collections.abc import Sequence
 
@@ -8,36 +8,53 @@ from verl_reflect.report.reading import Source
 from verl_reflect.report.results import Comparison, Row, all_measures, comparisons, rows
 
 
-def story(sources: Sequence[Source]) -> list[str]:
-    """The sentences, one a label, then one a comparison. Empty if nothing was reflected on."""
+def story(sources: Sequence[Source]) -> str:
+    """The paragraph: how each label's second try changed, and how the first label's compares. May be empty."""
     main = headline(all_measures(sources))
     if main is None:
-        return []
-    told = [_of_label(row) for row in rows(sources) if row.measure == main]
-    return [*told, *map(_of_comparison, comparisons(sources))]
+        return ""
+    told = [_told(row) for row in rows(sources) if row.measure == main]
+    compared = [_compared(each) for each in comparisons(sources) if each.label == sources[0].label]
+    return " ".join([f"{_opening(main, sources)}: {'; '.join(told)}.", *compared])
 
 
-def _of_label(row: Row) -> str:
-    what = f"{row.label}: on {row.items:,} {_items(row.measure)}, the {row.measure.name[0].lower()}{row.measure.name[1:]}"
-    if row.after is None or row.before is None:
-        return f"{what} passes {row.after.percent() if row.after else '–'} % of the time."
+def _opening(main: Measure, sources: Sequence[Source]) -> str:
+    items = max(row.items for row in rows(sources) if row.measure == main)
+    return f"{main.name}, on {items:,} {'tasks that the model had failed' if main.known_failures else 'tasks'}"
+
+
+def _told(row: Row) -> str:
+    assert row.after is not None  # a row has items
+    after = f"{100 * row.after.value:.1f} %"
+    if row.before is None:
+        return f"“{row.label}” passes {after}"
+    before = f"“{row.label}” went from {100 * row.before.value:.1f} % to {after}"
     if row.gain is None:
-        return f"{what} passes {row.after.percent()} %, before {row.before.percent()} % on other items."
-    return f"{what} went from {100 * row.before.value:.1f} % to {100 * row.after.value:.1f} %: {_change(row.gain)}."
+        return f"{before}, on different tasks"
+    if _includes_zero(row.gain):
+        return f"{before}, which may be chance: the interval of {_points(row.gain, '+')} includes zero"
+    return f"{before}, {'a rise' if row.gain.value > 0 else 'a fall'} of {_points(_size(row.gain))}"
 
 
-def _items(measure: Measure) -> str:
-    return "tasks that the model had failed" if measure.known_failures else "tasks"
+def _compared(found: Comparison) -> str:
+    other = f"“{found.other}”" if found.other else f"its {found.than}"
+    if _includes_zero(found.gain):
+        return (
+            f"Between “{found.label}” and {other} no difference can be claimed: the interval of "
+            f"{_points(found.gain, '+')} includes zero."
+        )
+    how = "better" if found.gain.value > 0 else "worse"
+    return f"On the same tasks “{found.label}” is {_points(_size(found.gain))} {how} than {other}."
 
 
-def _change(gain: Estimate) -> str:
-    if gain.low <= 0 <= gain.high:
-        return f"{gain.percent('+')} points, which may be chance, as the interval includes zero"
-    return f"{'a rise' if gain.value > 0 else 'a fall'} of {gain.percent('+')} points"
+def _includes_zero(gain: Estimate) -> bool:
+    return gain.low <= 0 <= gain.high
 
 
-def _of_comparison(found: Comparison) -> str:
-    both = f"{found.better} against {found.than}, on the same items: {found.gain.percent('+')} points"
-    if found.gain.low <= 0 <= found.gain.high:
-        return f"{both}. The interval includes zero: no difference can be claimed."
-    return f"{both}."
+def _size(gain: Estimate) -> Estimate:
+    """Of a change whose direction the words say."""
+    return gain if gain.value > 0 else Estimate(-gain.value, -gain.high, -gain.low)
+
+
+def _points(gain: Estimate, sign: str = "") -> str:
+    return f"{gain.percent(sign).replace('-', '−')} points"
