@@ -105,4 +105,5 @@ def difference(before: Values, after: Values) -> Estimate | None:
     both = before.keys() & after.keys()
     if len(both) < 2:
         return None
-    return gain({item: before[item] for item in both}, {item: after[item] for item in both})
+    found = gain({item: before[item] for item in both}, {item: after[item] for item in both})
+    return Estimate(found.value, max(-1.0, found.low), min(1.0, found.high))

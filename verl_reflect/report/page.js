@@ -30,7 +30,7 @@
   function turn(who, content, { said = null, trained = false, remark = null } = {}) {
     const tokens = said ? `${number(said.tokens)} tokens${said.cut ? ", cut off" : ""}` : "";
     const words = make("pre", {}, content || "(nothing)");
-    if (trained && !said.cut) words.append(make("span", { class: "end", title: "the end of the turn is a token too" }, "end"));
+    if (trained && !said.cut) words.append(" ", make("span", { class: "end", title: "the end of the turn is a token too" }, "end"));
     const kind = trained ? "turn trained" : said ? "turn said" : "turn";
     const right = make("span", {}, remark ?? "", remark && tokens ? " · " : "", tokens);
     return make("div", { class: kind }, make("div", { class: "who" }, make("span", {}, who), right), words);

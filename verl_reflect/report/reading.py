@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet
 
 from verl_reflect.metrics_log import FILE_NAME, StepMetrics, read_metrics
-from verl_reflect.report.session import Session, with_conditions
+from verl_reflect.report.session import Session, readable, with_conditions
 from verl_reflect.report.settings import Settings
 
 EVALUATION = "transcripts.parquet"
@@ -76,8 +76,8 @@ def _named(argument: str) -> tuple[Path, str, str]:
     found = _SEED.fullmatch(folder.resolve().name)
     seed = found["seed"] if found else ""
     if folder == Path(path) and equals:
-        return folder, label, seed
-    return folder, found["label"] if found else folder.resolve().name, seed
+        return folder, readable(label), seed
+    return folder, readable(found["label"] if found else folder.resolve().name), seed
 
 
 def _told_apart(sources: Sequence[Source]) -> Iterator[Source]:
