@@ -88,9 +88,9 @@ def trained_and_shuffled(tmp_path: Path) -> list[Source]:
 
 def test_reflecting_is_compared_with_its_control_and_with_the_other_label(tmp_path: Path) -> None:
     found = comparisons(trained_and_shuffled(tmp_path))
-    assert [(each.label, each.other, each.than, each.gain.value) for each in found] == [
-        ("trained", "", "second try without reflecting", 1.0),
-        ("trained", "shuffled", "second try after reflecting", 0.875),
+    assert [(each.label, each.other, each.than.name, each.gain.value) for each in found] == [
+        ("trained", "trained", "Second try without reflecting", 1.0),
+        ("trained", "shuffled", "Second try after reflecting", 0.875),
     ]
 
 
@@ -103,8 +103,13 @@ def test_the_paragraph_claims_no_change_whose_interval_includes_zero(tmp_path: P
         "to 100.0 %, a rise of 100.0 (100.0 to 100.0) points; “shuffled” went from 25.0 % to 12.5 %, which may" in told
     )
     assert "chance: the interval of −12.5 (−56.9 to +31.9) points includes zero." in told
-    assert "“trained” is 100.0 (100.0 to 100.0) points better than its second try without reflecting." in told
-    assert "better than “shuffled”." in told
+    assert "“trained” is 100.0 (100.0 to 100.0) points better after reflecting than without reflecting." in told
+    assert "“trained” is 87.5 (63.0 to 100.0) points better than “shuffled”." in told
+
+
+def test_a_control_that_does_as_well_is_said_to_do_so(tmp_path: Path) -> None:
+    told = story(one(tmp_path, [], [*failures(True, False, True), *blind(False, False, True)]))
+    assert "Whether “run” is better after reflecting than without reflecting cannot be said: the interval of" in told
 
 
 def test_without_reflections_there_is_no_paragraph(tmp_path: Path) -> None:
@@ -217,6 +222,15 @@ def test_a_group_has_the_advantage_of_each_reflection_the_best_first(tmp_path: P
         (0.0, -0.5),
         (0.0, -0.5),
     ]
+
+
+def test_a_penalty_is_part_of_the_reward_and_not_of_the_success(tmp_path: Path) -> None:
+    lines = group(True, True)
+    lines[1]["metrics"]["penalty"] = 0.25
+    [source] = read_sources([str(write_run(tmp_path / "run", rollouts={1: lines}))])
+    [shown] = browser([source]).data["groups"]
+    assert shown["status"] == "all"
+    assert [(each["paid"], round(each["push"], 2)) for each in shown["members"]] == [(1.0, 0.71), (0.75, -0.71)]
 
 
 def test_only_the_first_and_the_last_training_step_are_shown(tmp_path: Path) -> None:

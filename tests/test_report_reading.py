@@ -55,11 +55,21 @@ def test_evaluations_are_compared_with_the_first(tmp_path: Path) -> None:
     assert [session.condition for session in tuned.after] == ["reflect", "swapped"]
 
 
+def test_what_an_evaluation_gave_up_or_could_not_judge_is_left_out(tmp_path: Path) -> None:
+    lost = {**line(index=1), "given_up": "all servers died"}
+    unjudged = line(False, index=2)
+    unjudged["metrics"]["verifier_error"] = 1.0
+    kept = {**line(True), "given_up": ""}
+    folder = write_evaluation(tmp_path / "eval", {"reflect": [kept, lost, {**unjudged, "given_up": ""}]})
+    [source] = read_sources([str(folder)])
+    assert [session.item[0] for session in source.after] == [0]
+
+
 def test_a_runs_transcripts_show_which_rows_had_no_reflection(tmp_path: Path) -> None:
     solved = line(data_source="countdown/only_attempts")
     write_run(tmp_path / "run", {0: [*failures(True), *blind(False), solved]})
     [source] = read_sources([str(tmp_path / "run")])
-    assert [session.condition for session in source.after] == ["reflect", "blind", "attempt"]
+    assert [session.condition for session in source.after] == ["reflect", "blind", "first_try"]
 
 
 def test_a_line_that_is_still_being_written_is_left_out(tmp_path: Path) -> None:

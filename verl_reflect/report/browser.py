@@ -158,19 +158,28 @@ def _groups(source: Source) -> Iterable[tuple[int, Sessions]]:
             yield step, group
 
 
+def _lesson(group: Sessions) -> str:
+    """`mixed` if some retries pass, `none` or `all`."""
+    passed = {session.in_the_end for session in group}
+    return "mixed" if len(passed) > 1 else "none" if passed == {0.0} else "all"
+
+
 def _group(texts: Texts, source: Source, number: int, step: int, group: Sessions) -> dict[str, Any]:
     first = group[0]
-    rewards = [session.in_the_end for session in group]
+    rewards = [session.reward for session in group]
     known = source.settings.estimator == "grpo"
     pushes = advantages(rewards, source.settings.divides_by_std) if known else [None] * len(group)
-    members = [{**_told(texts, session), "push": push} for session, push in zip(group, pushes, strict=True)]
+    members = [
+        {**_told(texts, session), "paid": session.reward, "push": push}
+        for session, push in zip(group, pushes, strict=True)
+    ]
     return {
         "source": number,
         "step": step,
         "index": first.item[0],
-        "status": "mixed" if len(set(rewards)) > 1 else "none" if rewards[0] == 0 else "all",
+        "status": _lesson(group),
         "task": texts.number(first.task),
         **_words(texts, source, first),
         "shared": len({session.attempt for session in group}) == 1,
-        "members": sorted(members, key=lambda member: -member["reward"]),
+        "members": sorted(members, key=lambda member: -member["paid"]),
     }

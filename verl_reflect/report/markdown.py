@@ -25,8 +25,8 @@ def markdown(sources: Sequence[Source]) -> str:
 
 
 def _comparison(found: Comparison) -> str:
-    than = f"{found.other or found.label}, {found.than}"
-    return f"- {_safe(f'{found.label}, {found.measure.name}')}, over {_safe(than)}: {found.gain.percent('+')} points"
+    one, other = f"{found.label}, {found.measure.name}", f"{found.other}, {found.than.name}"
+    return f"- {_safe(one)}, over {_safe(other)}: {found.gain.percent('+')} points"
 
 
 def _row(row: Row) -> str:

@@ -123,7 +123,7 @@
     const direction = push === null ? "" : push > 0 ? "up" : push < 0 ? "down" : "";
     const words = { up: "▲ more likely", down: "▼ less likely", "": push === null ? "" : "no change" }[direction];
     const effect = make("div", { class: "outcome" },
-      make("div", {}, "reward ", make("strong", {}, String(+(session.passed ? 1 : session.reward).toFixed(2)))),
+      make("div", {}, "reward ", make("strong", {}, String(+session.paid.toFixed(2)))),
       push === null ? null : make("div", {}, `advantage ${push > 0 ? "+" : ""}${push.toFixed(2).replace("-", "−")}`),
       make("div", { class: direction === "up" ? "passed" : direction === "down" ? "failed" : "" }, words));
     const first = session.reflection ? reflection(session, source, "trained") : attempt(session, source);

@@ -40,7 +40,8 @@ def page(sources: Sequence[Source]) -> str:
     )
     environment.filters |= {"percent": _percent, "change": _change, "points": _points}
     script, style = _file("page.js"), _file("page.css")
-    labels = list(by_label(sources))
+    labels, found = list(by_label(sources)), rows(sources)
+    compared = any(row.before for row in found)
     return environment.get_template("page.html.j2").render(
         version=__version__,
         sources=sources,
@@ -50,7 +51,10 @@ def page(sources: Sequence[Source]) -> str:
         script=Markup(script),
         script_hash=_hash(script),
         story=story(sources),
-        rows=_by_measure(rows(sources)),
+        rows=_by_measure(found),
+        compared=compared,
+        seeded=any(row.seeds for row in found),
+        after="After" if compared else "Success",
         comparisons=comparisons(sources),
         success_plots=_plots([*validation_curves(sources), *training_curves(sources)], labels),
         reflection_plots=_plots(reflection_curves(sources), labels),

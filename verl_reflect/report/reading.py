@@ -111,8 +111,10 @@ def _read(folder: Path, label: str, seed: str) -> Source:
 
 
 def _evaluation(folder: Path, label: str, seed: str) -> Source:
+    """Conversations that were given up or not judged are left out, as the evaluation itself leaves them out."""
     lines = pyarrow.parquet.read_table(folder / EVALUATION).to_pylist()
-    sessions = with_conditions([_session(folder / EVALUATION, number, line) for number, line in enumerate(lines, 1)])
+    judged = [line for line in lines if not line.get("given_up") and not line["metrics"]["verifier_error"]]
+    sessions = with_conditions([_session(folder / EVALUATION, number, line) for number, line in enumerate(judged, 1)])
     return Source(label, seed, settings=Settings.of(folder), after=sessions, after_name=label)
 
 

@@ -28,10 +28,10 @@ class Comparison:
 
     label: str
     other: str
-    """The other label; empty if it is a control within the same label."""
+    """The other label; the same where it is a control that makes the difference."""
     measure: Measure
-    than: str
-    """What the other second try came after."""
+    than: Measure
+    """The same again where it is the label that makes the difference."""
     gain: Estimate
 
 
@@ -94,7 +94,7 @@ def _with_controls(
         for other in others:
             gain = difference(_after(other, seeds), _after(main, seeds))
             if gain:
-                yield Comparison(label, "", main, _lower(other.name), gain)
+                yield Comparison(label, label, main, other, gain)
 
 
 def _with_other_labels(main: Measure, labels: Mapping[str, Sequence[Source]]) -> Iterable[Comparison]:
@@ -102,8 +102,4 @@ def _with_other_labels(main: Measure, labels: Mapping[str, Sequence[Source]]) ->
     for label, other_seeds in others:
         gain = difference(_after(main, other_seeds), _after(main, seeds))
         if gain:
-            yield Comparison(first, label, main, _lower(main.name), gain)
-
-
-def _lower(name: str) -> str:
-    return name[0].lower() + name[1:]
+            yield Comparison(first, label, main, main, gain)

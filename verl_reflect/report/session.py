@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 Item = tuple[int, str]
-"""What makes two sessions sessions on the same item: the data row's index and its task."""
+"""What makes two sessions sessions on the same item: its number and its task."""
 
-CONDITIONS = ("reflect", "blind", "fixed", "swapped", "stored", "attempt")
-"""How a second try came about; `attempt`: there is none, not even after a failure."""
+CONDITIONS = ("reflect", "blind", "fixed", "swapped", "stored", "first_try")
+"""How a second try came about; `first_try`: there is none, not even after a failure."""
 
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -63,7 +63,9 @@ class Session:
     last_error: str
     """Of the last try."""
     second_try: float
-    """Share of the retries that passed, the reflection's reward."""
+    """Share of the retries that passed."""
+    penalty: float
+    """What the reward was less than that success; 0 unless the run had penalties."""
     own_attempt: bool
     """The model made the first attempt now; it did not come with the data."""
     validation: bool
@@ -77,7 +79,7 @@ class Session:
             raise ValueError(f"the condition is {condition!r}, not one of {', '.join(CONDITIONS)}")
         return cls(
             group=str(line["key"]).partition("_")[0],
-            item=(int(line["index"]), task),
+            item=(int(line.get("item", line["index"])), task),  # an evaluation counts its items over all of its data
             data_source=readable(line["data_source"]),
             condition=condition,
             task=task,
@@ -88,6 +90,7 @@ class Session:
             retries=tuple(map(Turn.read, line["retries"])),
             last_error=readable(metrics["category"]),
             second_try=float(metrics["second_try"]),
+            penalty=float(metrics.get("penalty", 0.0)),
             own_attempt=bool(line.get("own_attempt", False)),
             validation=bool(line["validate"]),
         )
@@ -96,6 +99,11 @@ class Session:
     def in_the_end(self) -> float:
         """Success at the first try or, failing that, at the second: 0 to 1."""
         return 1.0 if self.passed else self.second_try
+
+    @property
+    def reward(self) -> float:
+        """What was paid in training."""
+        return self.in_the_end - self.penalty
 
     def turn_tokens(self, turns: Sequence[str]) -> int:
         """Tokens of some of the turns `attempt`, `reflection` and `retry`."""
@@ -120,6 +128,6 @@ def with_conditions(sessions: Sequence[Session]) -> list[Session]:
     def condition(session: Session) -> str:
         if session.data_source in reflected:
             return "reflect"
-        return "blind" if session.data_source in retried else "attempt"
+        return "blind" if session.data_source in retried else "first_try"
 
     return [session if session.condition else replace(session, condition=condition(session)) for session in sessions]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from verl_reflect.accuracy import Estimate
-from verl_reflect.report.measures import Measure, headline
+from verl_reflect.report.measures import AFTER, Measure, headline
 from verl_reflect.report.reading import Source
 from verl_reflect.report.results import Comparison, Row, all_measures, comparisons, rows
 
@@ -37,14 +37,15 @@ def _told(row: Row) -> str:
 
 
 def _compared(found: Comparison) -> str:
-    other = f"“{found.other}”" if found.other else f"its {found.than}"
+    if found.other == found.label:
+        here, there = f" {AFTER[found.measure.condition]}", AFTER[found.than.condition]
+    else:
+        here, there = "", f"“{found.other}”"
     if _includes_zero(found.gain):
-        return (
-            f"Between “{found.label}” and {other} no difference can be claimed: the interval of "
-            f"{_points(found.gain, '+')} includes zero."
-        )
+        points = f"the interval of {_points(found.gain, '+')} includes zero"
+        return f"Whether “{found.label}” is better{here} than {there} cannot be said: {points}."
     how = "better" if found.gain.value > 0 else "worse"
-    return f"On the same tasks “{found.label}” is {_points(_size(found.gain))} {how} than {other}."
+    return f"On the same tasks “{found.label}” is {_points(_size(found.gain))} {how}{here} than {there}."
 
 
 def _includes_zero(gain: Estimate) -> bool:
