@@ -141,7 +141,8 @@ def test_an_item_shows_both_conversations_and_what_is_rewarded(opened: Opened, r
     assert [told.index(each) for each in order] == sorted(told.index(each) for each in order)
     assert "Reward of the reflection: 0, because the retry failed." in told
     assert "Reward of the reflection: 1, because the retry passed." in told
-    assert told.count("first attempt") == 1, "the attempt that both share is shown once"
+    assert told.count("first attempt") == 1, "what both sides share is shown once"
+    assert told.count("You tried solving") == 1
 
 
 @pytest.mark.parametrize(

@@ -85,10 +85,11 @@
     return make("p", { class: "reward" }, "Reward of the reflection: ", reward, `, ${why}.`);
   }
 
-  // What follows the first attempt.
-  function secondTry(session, item, source) {
+  // What follows the first attempt, or the request where both sides share it.
+  function secondTry(session, item, source, shared = false) {
     if (session.passed) return [outcome(session)];
-    const asked = session.reflection ? [userTurn(text(item.request)), reflection(session, source, ONLY)] : [];
+    const request = session.reflection && !shared ? [userTurn(text(item.request))] : [];
+    const asked = session.reflection ? [...request, reflection(session, source, ONLY)] : [];
     const again = session.retries.length ? [turn("user, the task again", text(item.again))] : [];
     return [...asked, ...again, ...retries(session, source), outcome(session)];
   }
@@ -107,11 +108,13 @@
       return [heading(item, source, more), make("div", { class: "talk" }, task, attempt(after, source), ...secondTry(after, item, source))];
     }
     const same = before.attempt.text === after.attempt.text;
+    const asked = same && before.reflection && after.reflection;
     const side = (session, name) =>
-      make("div", {}, make("h4", {}, name), make("div", { class: "talk" }, ...(same ? [] : [attempt(session, source)]), ...secondTry(session, item, source)));
+      make("div", {}, make("h4", {}, name),
+        make("div", { class: "talk" }, ...(same ? [] : [attempt(session, source)]), ...secondTry(session, item, source, asked)));
     return [
       heading(item, source, more),
-      make("div", { class: "talk" }, task, ...(same ? [attempt(after, source)] : [])),
+      make("div", { class: "talk" }, task, ...(same ? [attempt(after, source)] : []), ...(asked ? [userTurn(text(item.request))] : [])),
       make("div", { class: "sides" }, side(before, source.before), side(after, source.after)),
     ];
   }
@@ -201,7 +204,7 @@
         this[key].addEventListener("change", () => this.change({ [key]: this[key].value }));
         return make("label", {}, label, make("br"), this[key]);
       };
-      this.q = make("input", { type: "search", placeholder: "words or numbers", autocomplete: "off" });
+      this.q = make("input", { type: "search", placeholder: "words", autocomplete: "off" });
       this.q.addEventListener("input", () => this.change({ q: this.q.value }));
       this.counts = {};
       const chip = (value, words) => {
