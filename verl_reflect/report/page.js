@@ -204,7 +204,7 @@
         this[key].addEventListener("change", () => this.change({ [key]: this[key].value }));
         return make("label", {}, label, make("br"), this[key]);
       };
-      this.q = make("input", { type: "search", placeholder: "words", autocomplete: "off" });
+      this.q = make("input", { type: "search", placeholder: "words or numbers", autocomplete: "off" });
       this.q.addEventListener("input", () => this.change({ q: this.q.value }));
       this.counts = {};
       const chip = (value, words) => {
