@@ -6,14 +6,15 @@ same items, and has the interval of the mean of those differences.
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist, fmean, stdev
-from typing import Any
+from typing import Any, TypeVar
 
 from scipy.stats import t as student_t
 
+Item = TypeVar("Item", bound=Hashable)
 Z = NormalDist().inv_cdf(0.975)
 
 
@@ -41,8 +42,11 @@ def rate(successes: Sequence[bool]) -> Estimate:
     return Estimate(p, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def gain(before: Mapping[int, bool], after: Mapping[int, bool]) -> Estimate:
-    """Mean difference after - before of the same items. Raises ValueError if the items differ or are fewer than two."""
+def gain(before: Mapping[Item, float], after: Mapping[Item, float]) -> Estimate:
+    """Mean difference after - before of the same items, each a success or a share of successes.
+
+    Raises ValueError if the items differ or are fewer than two.
+    """
     if before.keys() != after.keys() or len(before) < 2:
         raise ValueError("a gain needs the same two or more items before and after")
     differences = [after[item] - before[item] for item in before]

@@ -152,6 +152,38 @@ def mine(
     raise typer.Exit(run_and_report(overrides or [], settings, out, data or [], in_flight))
 
 
+@app.command()
+def report(
+    folders: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders of runs and evaluations: PATH or LABEL=PATH; seeds share a label.", metavar="PATH"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    plots: Annotated[Path | None, typer.Option(help="Also write each plot as PNG and SVG into this folder.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write the results as a Markdown table.")] = None,
+) -> None:
+    """One HTML file of what trainings and evaluations did: results, curves, errors, cost, and every transcript."""
+    with refusing_in_one_sentence():
+        from verl_reflect.report.command import write_report
+
+        for path in write_report(folders, out, plots, markdown):
+            typer.echo(path)
+
+
+@app.command()
+def watch(
+    run: Annotated[Path, typer.Argument(help="A run's folder with metrics.jsonl, or verl's log file itself.")],
+    steps: Annotated[int | None, typer.Option(help="Steps of the run, if its Hydra folder is not in it.")] = None,
+) -> None:
+    """Follow a training in one line: step, first and second try, reward, tokens a second, time left."""
+    from verl_reflect.watch import watch as watch_run
+
+    with refusing_in_one_sentence():
+        watch_run(run, steps, Console())
+
+
 def _print_findings(findings: Iterable[Finding]) -> None:
     table = Table("", "check", "remark", box=None, pad_edge=False)
     for finding in findings:

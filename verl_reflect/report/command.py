@@ -1,0 +1,39 @@
+"""`verl-reflect report`: reads the folders and writes the files."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from verl_reflect.report.curves import reflection_curves, training_curves, validation_curves
+from verl_reflect.report.markdown import markdown
+from verl_reflect.report.page import page
+from verl_reflect.report.plots import save, top_of
+from verl_reflect.report.reading import Source, read_sources
+from verl_reflect.report.results import by_label
+
+
+def write_report(folders: Sequence[str], out: Path, plots: Path | None, table: Path | None) -> Iterator[Path]:
+    """Write the page and, where asked for, the plots as files and the table as Markdown; yield what is written.
+
+    Raises:
+        ValueError, OSError: in one sentence, what cannot be read or written.
+    """
+    sources = read_sources(folders)
+    yield _write(out, page(sources))
+    if table:
+        yield _write(table, markdown(sources))
+    if plots:
+        plots.mkdir(parents=True, exist_ok=True)
+        yield from _save_plots(sources, plots)
+
+
+def _save_plots(sources: Sequence[Source], folder: Path) -> Iterator[Path]:
+    labels = list(by_label(sources))
+    for curves in ([*validation_curves(sources), *training_curves(sources)], reflection_curves(sources)):
+        for curve in curves:
+            yield from save(curve, labels, top_of(curves), folder)
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path

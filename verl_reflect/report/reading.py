@@ -1,0 +1,166 @@
+"""Reads what a report is made from: the folder of a run, or of an evaluation.
+
+A run has `metrics.jsonl` (verl's file logger), and `transcripts/<step>.jsonl` one folder down, of validations and of
+training (`trainer.validation_data_dir`, `trainer.rollout_data_dir`). An evaluation has `transcripts.parquet`.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+
+from verl_reflect.metrics_log import FILE_NAME, StepMetrics, read_metrics
+from verl_reflect.report.session import Session, readable, with_conditions
+from verl_reflect.report.settings import Settings
+
+EVALUATION = "transcripts.parquet"
+_SEED = re.compile(r"(?P<label>.+)-(?P<seed>\d+)")
+
+Sessions = Sequence[Session]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One training, or one evaluation of a model."""
+
+    label: str
+    """The same for trainings that differ in their seed only."""
+    seed: str
+    """Empty if the label has one source only."""
+    validations: Mapping[int, Sessions] = field(default_factory=dict)
+    """By step; a run's only."""
+    rollouts: Mapping[int, Sessions] = field(default_factory=dict)
+    """What was trained on, by step."""
+    metrics: Sequence[StepMetrics] = ()
+    settings: Settings = field(default_factory=Settings)
+    before: Sessions = ()
+    """Of a run its first validation, of an evaluation the first evaluation of the report. May be empty."""
+    after: Sessions = ()
+    """Of a run its last validation, of an evaluation itself."""
+    before_name: str = ""
+    after_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """Label and seed, as people read them."""
+        return f"{self.label}, seed {self.seed}" if self.seed else self.label
+
+    @property
+    def is_run(self) -> bool:
+        """A training, not an evaluation."""
+        return bool(self.validations or self.rollouts or self.metrics)
+
+
+def read_sources(arguments: Iterable[str]) -> list[Source]:
+    """Read folders given as `PATH` or `LABEL=PATH`, in their order.
+
+    Without a label it is the folder's name, less a number at the end, which is taken for the seed.
+
+    Raises:
+        ValueError, OSError: in one sentence, what cannot be read.
+    """
+    sources = [_read(*_named(argument)) for argument in arguments]
+    if not sources:
+        raise ValueError("Name at least one folder of a run or an evaluation.")
+    return list(_compared(_told_apart(sources)))
+
+
+def _named(argument: str) -> tuple[Path, str, str]:
+    """Folder, label and seed."""
+    label, equals, path = argument.partition("=")
+    folder = Path(path if equals and not Path(argument).exists() else argument)
+    found = _SEED.fullmatch(folder.resolve().name)
+    seed = found["seed"] if found else ""
+    if folder == Path(path) and equals:
+        return folder, readable(label), seed
+    return folder, readable(found["label"] if found else folder.resolve().name), seed
+
+
+def _told_apart(sources: Sequence[Source]) -> Iterator[Source]:
+    """Sources of one label with seeds that differ: those of their folders, or else their number."""
+    for source in sources:
+        same = [each for each in sources if each.label == source.label]
+        if len({each.seed for each in same}) == len(same) > 1 and source.seed:
+            yield source
+        else:
+            number = next(n for n, each in enumerate(same, start=1) if each is source)
+            yield replace(source, seed=str(number) if len(same) > 1 else "")
+
+
+def _compared(sources: Iterable[Source]) -> Iterator[Source]:
+    """Evaluations with the first of them as what was before."""
+    first: Source | None = None
+    for source in sources:
+        if source.is_run or first is None:
+            yield source
+            first = first or (None if source.is_run else source)
+        else:
+            yield replace(source, before=first.after, before_name=first.name)
+
+
+def _read(folder: Path, label: str, seed: str) -> Source:
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}; name the folder of a run or an evaluation.")
+    if (folder / EVALUATION).exists():
+        return _evaluation(folder, label, seed)
+    return _run(folder, label, seed)
+
+
+def _evaluation(folder: Path, label: str, seed: str) -> Source:
+    """Conversations that were given up or not judged are left out, as the evaluation itself leaves them out."""
+    lines = pyarrow.parquet.read_table(folder / EVALUATION).to_pylist()
+    judged = [line for line in lines if not line.get("given_up") and not line["metrics"]["verifier_error"]]
+    sessions = with_conditions([_session(folder / EVALUATION, number, line) for number, line in enumerate(judged, 1)])
+    return Source(label, seed, settings=Settings.of(folder), after=sessions, after_name=label)
+
+
+def _run(folder: Path, label: str, seed: str) -> Source:
+    validations: dict[int, Sessions] = {}
+    rollouts: dict[int, Sessions] = {}
+    for path in sorted(folder.glob("*/transcripts/*.jsonl"), key=_step):
+        sessions = _transcripts(path)
+        if sessions:
+            of_its_kind = validations if sessions[0].validation else rollouts
+            of_its_kind[_step(path)] = with_conditions(sessions)
+    metrics = read_metrics(folder / FILE_NAME) if (folder / FILE_NAME).exists() else []
+    if not (validations or rollouts or metrics):
+        raise ValueError(
+            f"{folder} has neither {FILE_NAME} nor */transcripts/*.jsonl (a run), nor {EVALUATION} (an evaluation)."
+        )
+    before, after = (min(validations), max(validations)) if validations else (0, 0)
+    return Source(
+        label,
+        seed,
+        validations,
+        rollouts,
+        metrics,
+        Settings.of(folder),
+        before=validations[before] if before != after else (),
+        after=validations[after] if validations else (),
+        before_name=f"before training (step {before})" if before == 0 else f"step {before}",
+        after_name=f"after training (step {after})",
+    )
+
+
+def _step(path: Path) -> int:
+    try:
+        return int(path.stem)
+    except ValueError as error:
+        raise ValueError(f"{path} should be named after its step, as in 40.jsonl.") from error
+
+
+def _transcripts(path: Path) -> list[Session]:
+    """A last line without its end is one that a running training has not finished."""
+    *lines, _unfinished = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return [_session(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
+def _session(path: Path, number: int, line: str | Mapping[str, Any]) -> Session:
+    try:
+        return Session.read(json.loads(line) if isinstance(line, str) else line)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}, session {number}, is not a transcript of this package ({error!r}).") from error

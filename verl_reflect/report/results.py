@@ -1,0 +1,105 @@
+"""The results table and what is compared with what: by label, over the seeds of a label, item by item."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from verl_reflect.accuracy import Estimate
+from verl_reflect.report.measures import Measure, Values, difference, headline, mean_of_seeds, measures, share
+from verl_reflect.report.reading import Source
+
+
+@dataclass(frozen=True)
+class Row:
+    """One accuracy of one label, before and after."""
+
+    label: str
+    measure: Measure
+    items: int
+    before: Estimate | None
+    after: Estimate | None
+    gain: Estimate | None
+    seeds: tuple[Estimate, ...]
+    """The gain of each seed, in order; empty for a single one."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """By how much a label's second try after reflecting is better than something else, on the same items."""
+
+    label: str
+    other: str
+    """The other label; the same where it is a control that makes the difference."""
+    measure: Measure
+    than: Measure
+    """The same again where it is the label that makes the difference."""
+    gain: Estimate
+
+
+def by_label(sources: Iterable[Source]) -> dict[str, list[Source]]:
+    """The sources of each label, in the order of the report."""
+    found: dict[str, list[Source]] = {}
+    for source in sources:
+        found.setdefault(source.label, []).append(source)
+    return found
+
+
+def all_measures(sources: Iterable[Source]) -> list[Measure]:
+    """What any of the sources measures."""
+    return measures([session for source in sources for session in (*source.before, *source.after)])
+
+
+def rows(sources: Sequence[Source]) -> list[Row]:
+    """A row for each measure and label that has it."""
+    found = all_measures(sources)
+    every = [_row(label, measure, same) for measure in found for label, same in by_label(sources).items()]
+    return [row for row in every if row.items]
+
+
+def _row(label: str, measure: Measure, seeds: Sequence[Source]) -> Row:
+    before, after = _before(measure, seeds), _after(measure, seeds)
+    gains = [difference(measure.values(seed.before), measure.values(seed.after)) for seed in seeds]
+    return Row(
+        label,
+        measure,
+        len(after),
+        share(before),
+        share(after),
+        difference(before, after),
+        tuple(gain for gain in gains if gain) if len(seeds) > 1 else (),
+    )
+
+
+def _before(measure: Measure, seeds: Iterable[Source]) -> Values:
+    return mean_of_seeds([measure.values(seed.before) for seed in seeds])
+
+
+def _after(measure: Measure, seeds: Iterable[Source]) -> Values:
+    return mean_of_seeds([measure.values(seed.after) for seed in seeds])
+
+
+def comparisons(sources: Sequence[Source]) -> list[Comparison]:
+    """Each label's second try after reflecting with its other second tries; the first label with the others."""
+    found, labels = all_measures(sources), by_label(sources)
+    main = headline(found)
+    if main is None:
+        return []
+    return [*_with_controls(main, found, labels), *_with_other_labels(main, labels)]
+
+
+def _with_controls(
+    main: Measure, found: Iterable[Measure], labels: Mapping[str, Sequence[Source]]
+) -> Iterable[Comparison]:
+    others = [each for each in found if not each.first and each.condition != "reflect"]
+    for label, seeds in labels.items():
+        for other in others:
+            gain = difference(_after(other, seeds), _after(main, seeds))
+            if gain:
+                yield Comparison(label, label, main, other, gain)
+
+
+def _with_other_labels(main: Measure, labels: Mapping[str, Sequence[Source]]) -> Iterable[Comparison]:
+    (first, seeds), *others = labels.items()
+    for label, other_seeds in others:
+        gain = difference(_after(main, other_seeds), _after(main, seeds))
+        if gain:
+            yield Comparison(first, label, main, main, gain)
