@@ -20,7 +20,7 @@ from verl_reflect.mine import engine
 from verl_reflect.mine.failure_set import write_failure_set
 from verl_reflect.mine.fleet import Fleet, Server, in_short
 from verl_reflect.mine.flow import Flow
-from verl_reflect.mine.journal import Journal
+from verl_reflect.mine.journal import MiningJournal
 from verl_reflect.mine.progress import shown
 from verl_reflect.mine.prompts import Prompts
 from verl_reflect.mine.query import queries, read_tables
@@ -128,7 +128,7 @@ class Mining:
             NoServerError: all servers died. What is done is done.
             ValueError: there is no failure at all.
         """
-        with closing(Journal(journal_path(self.out), self.belongs_to(self.origin()))) as journal:
+        with closing(MiningJournal(journal_path(self.out), self.belongs_to(self.origin()))) as journal:
             if len(journal.outcomes) < self.table.num_rows:
                 try:
                     asyncio.run(self.fill(journal, start))
@@ -140,7 +140,7 @@ class Mining:
             why_unjudged = next((outcome.unjudged_why for outcome in outcomes if outcome.unjudged), "")
             return Mined(self.out, counts, given_up, self.dead_servers, why_unjudged)
 
-    async def fill(self, journal: Journal, start: Callable[[DictConfig], Awaitable[list[Server]]]) -> None:
+    async def fill(self, journal: MiningJournal, start: Callable[[DictConfig], Awaitable[list[Server]]]) -> None:
         """Start the servers and mine what the journal lacks."""
         fleet = Fleet(await _started(start, self.config))
         flow = Flow(self.in_flight)
