@@ -39,7 +39,7 @@ def rate(successes: Sequence[bool]) -> Estimate:
     return Estimate(p, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def gain(before: Mapping[int, bool], after: Mapping[int, bool]) -> Estimate:
+def gain(before: Mapping[int, float], after: Mapping[int, float]) -> Estimate:
     """Mean difference after - before of the same items. Raises ValueError if the items differ or are fewer than two."""
     if before.keys() != after.keys() or len(before) < 2:
         raise ValueError("a gain needs the same two or more items before and after")
