@@ -162,6 +162,17 @@ def evaluate(
     raise typer.Exit(run_and_report(overrides or [], settings, out, data or [], in_flight))
 
 
+@app.command()
+def eval_compare(
+    before: Annotated[Path, typer.Argument(help="Folder of an evaluation.")],
+    after: Annotated[Path, typer.Argument(help="Folder of another one, on the same data.")],
+) -> None:
+    """What training changed: two evaluations, answer by answer, with intervals and p-values."""
+    from verl_reflect.evaluate.console import compare_and_report
+
+    raise typer.Exit(compare_and_report(before, after))
+
+
 def _print_findings(findings: Iterable[Finding]) -> None:
     table = Table("", "check", "remark", box=None, pad_edge=False)
     for finding in findings:

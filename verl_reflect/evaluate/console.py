@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from hydra.errors import HydraException
@@ -10,11 +11,15 @@ from rich.console import Console
 from verl_reflect.checks import UnfitError
 from verl_reflect.evaluate.checkpoint import hugging_face_folder
 from verl_reflect.evaluate.command import Evaluated, Evaluating
+from verl_reflect.evaluate.compare import Folder, doubts
+from verl_reflect.evaluate.compare import grids as compared_grids
+from verl_reflect.evaluate.forgetting import ForgettingConfig, benchmark_grid, measure
 from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.evaluate.table import grids
 from verl_reflect.journal import JournalError
 from verl_reflect.mine.command import StartError, configuration
 from verl_reflect.mine.fleet import NoServerError
+from verl_reflect.provenance import ModelIdentity
 
 SHOWN = 5
 
@@ -25,7 +30,8 @@ def run_and_report(
     """Evaluate, and return the exit code: 0, or 1 if it could not be done or conversations were given up."""
     try:
         config = configuration(overrides)
-        config.actor_rollout_ref.model.path = hugging_face_folder(config.actor_rollout_ref.model.path)
+        model = config.actor_rollout_ref.model.path = hugging_face_folder(config.actor_rollout_ref.model.path)
+        forgetting = ForgettingConfig.from_config(config)
         evaluated = Evaluating(config, settings, out, data, in_flight)()
     except NoServerError as error:
         return _say(f"{error} What is done is kept; the same command goes on.", 1)
@@ -34,9 +40,26 @@ def run_and_report(
     for found in evaluated.results:
         for grid in grids(found):
             Console(soft_wrap=True).print(grid.rich())
-    for line in lines(evaluated):
+    problems = measure(forgetting, model, asdict(ModelIdentity.of(model)), out) if forgetting else []
+    if (benchmarks := benchmark_grid(out)) is not None:
+        Console(soft_wrap=True).print(benchmarks.rich())
+    for line in [*lines(evaluated), *problems]:
         _say(line)
-    return 1 if evaluated.given_up else 0
+    return 1 if evaluated.given_up or problems else 0
+
+
+def compare_and_report(before: Path, after: Path) -> int:
+    """Print what changed between two evaluations, and return the exit code."""
+    try:
+        folders = Folder.read(before), Folder.read(after)
+        remarks = doubts(*folders)
+    except ValueError as error:
+        return _say(str(error), 1)
+    for grid in compared_grids(*folders):
+        Console(soft_wrap=True).print(grid.rich())
+    for remark in remarks:
+        _say(remark)
+    return 0
 
 
 def lines(evaluated: Evaluated) -> list[str]:

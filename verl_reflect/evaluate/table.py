@@ -26,7 +26,7 @@ class Grid:
 
     title: str
     header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
     def rich(self) -> Table:
         """For a terminal."""
