@@ -106,12 +106,12 @@ def test_one_first_attempt_serves_all_conditions_and_failures_alone_are_tried_ag
 
 def test_the_measures_are_what_the_script_gives(evaluate: Evaluate) -> None:
     evaluated, _ = evaluate()
-    assert accuracy(evaluated, "first_try", "all items", 0) == (4, 12)
-    assert accuracy(evaluated, "reflect", "first-try failures") == (4, 8), "2 4 8 10"
-    assert accuracy(evaluated, "reflect", "all items") == (8, 12)
-    assert accuracy(evaluated, "blind", "first-try failures") == (2, 8), "4 8"
-    assert accuracy(evaluated, "fixed", "first-try failures") == (0, 8)
-    assert accuracy(evaluated, "swapped", "first-try failures") == (0, 8)
+    assert accuracy(evaluated, "first_try", "all", 0) == (4, 12)
+    assert accuracy(evaluated, "reflect", "failures") == (4, 8), "2 4 8 10"
+    assert accuracy(evaluated, "reflect", "all") == (8, 12)
+    assert accuracy(evaluated, "blind", "failures") == (2, 8), "4 8"
+    assert accuracy(evaluated, "fixed", "failures") == (0, 8)
+    assert accuracy(evaluated, "swapped", "failures") == (0, 8)
     [against_blind] = [c for c in evaluated.results[0].contrasts if (c.first, c.second) == ("blind", "reflect")]
     assert (against_blind.change.fixed, against_blind.change.broken, against_blind.change.p) == (2, 0, 0.5)
     [against_first] = [c for c in evaluated.results[0].contrasts if (c.first, c.second) == ("first_try", "reflect")]
@@ -165,8 +165,8 @@ def test_more_rounds_go_on_after_failed_retries(evaluate: Evaluate) -> None:
         "actor_rollout_ref.rollout.max_model_len=192", settings={"rounds": 2, "conditions": ("reflect", "blind")}
     )
     assert sorted(n for n, stage in model.asked if stage == "third") == [1, 5, 7, 11], "those that still failed"
-    assert accuracy(evaluated, "reflect", "first-try failures", 2) == (5, 8), "5 came with the third try"
-    assert accuracy(evaluated, "blind", "first-try failures", 2) == (2, 8)
+    assert accuracy(evaluated, "reflect", "failures", 2) == (5, 8), "5 came with the third try"
+    assert accuracy(evaluated, "blind", "failures", 2) == (2, 8)
     [five] = [row for row in rows(evaluated) if row["condition"] == "reflect" and number(row) == 5]
     assert five["passed_within"] == [0, 1] and five["later_rounds"][0]["retries"][0]["text"] == RIGHT
     assert five["second_category"] == "none"
@@ -205,8 +205,8 @@ def test_stored_first_attempts_are_not_the_models_and_stored_reflections_are_ret
     assert len(pq.read_table(given)) == len(FAILED)
     evaluated, model = evaluate(data=given, out="other", settings={"conditions": ("stored", "blind")})
     assert Counter(stage for _, stage in model.asked) == {"retry": len(FAILED), "blind": len(FAILED)}
-    assert accuracy(evaluated, "stored", "first-try failures") == (4, 8)
-    assert {each.of for each in evaluated.results[0].accuracies} == {"first-try failures"}
+    assert accuracy(evaluated, "stored", "failures") == (4, 8)
+    assert {each.of for each in evaluated.results[0].accuracies} == {"failures"}
     with pytest.raises(ValueError, match="which the data have not"):
         evaluate(out="third", settings={"conditions": ("stored",)})
 
@@ -256,8 +256,8 @@ def test_a_conversation_that_fails_is_given_up_reported_and_tried_again(evaluate
     evaluated, model = evaluate(chokes_on=[(1, "attempt"), (4, "reflection")], settings={"conditions": ("reflect",)})
     assert Counter(model.asked)[1, "attempt"] == 3, "three requests"
     assert [(lost.item, lost.condition) for lost in evaluated.given_up] == [(0, "first_try"), (3, "reflect")]
-    assert accuracy(evaluated, "first_try", "all items", 0) == (4, 11)
-    assert accuracy(evaluated, "reflect", "all items") == (7, 10), "nobody knows what 4 would have come to"
+    assert accuracy(evaluated, "first_try", "all", 0) == (4, 11)
+    assert accuracy(evaluated, "reflect", "all") == (7, 10), "nobody knows what 4 would have come to"
     [four] = [row for row in rows(evaluated) if number(row) == 4]
     assert four["passed_within"] is None and "cannot take 4" in four["given_up"]
     said = lines(evaluated)
@@ -293,7 +293,7 @@ def test_all_servers_dead_ends_it_to_be_gone_on_with(evaluate: Evaluate, tokeniz
         evaluate(start=start)
     evaluated, model = evaluate()
     assert not evaluated.given_up and len(model.asked) < 12 + 5 * len(FAILED)
-    assert accuracy(evaluated, "reflect", "all items") == (8, 12)
+    assert accuracy(evaluated, "reflect", "all") == (8, 12)
 
 
 def test_answers_without_a_verdict_count_neither_way(
@@ -309,9 +309,9 @@ def test_answers_without_a_verdict_count_neither_way(
     monkeypatch.setattr(Judge, "__call__", unsure)
     evaluated, model = evaluate(settings={"conditions": ("reflect",)})
     assert (1, "reflection") not in model.asked, "nobody knows that it failed"
-    assert accuracy(evaluated, "first_try", "all items", 0) == (4, 11)
-    assert accuracy(evaluated, "reflect", "first-try failures") == (3, 6)
-    assert accuracy(evaluated, "reflect", "all items") == (7, 10)
+    assert accuracy(evaluated, "first_try", "all", 0) == (4, 11)
+    assert accuracy(evaluated, "reflect", "failures") == (3, 6)
+    assert accuracy(evaluated, "reflect", "all") == (7, 10)
     assert lines(evaluated)[1] == "2 conversations have no verdict and count neither way: It took too long."
     unjudged = {number(row): (row["first_passed"], row["passed_within"]) for row in rows(evaluated)}
     assert unjudged[1] == (None, None) and unjudged[4] == (0, None)

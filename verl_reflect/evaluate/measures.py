@@ -18,7 +18,8 @@ from verl_reflect.pass_at_k import pass_at_k, powers_of_two
 
 Rows = Sequence[Mapping[str, Any]]
 Successes = dict[Answer, float]
-ALL, FAILURES = "all items", "first-try failures"
+ALL, FAILURES = "all", "failures"
+"""What a measure is of: all answers, or those whose first try failed."""
 
 
 @dataclass(frozen=True)

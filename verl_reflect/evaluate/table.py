@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
@@ -11,13 +12,12 @@ from verl_reflect.evaluate.record import FIRST_TRY
 
 NAMES = {
     FIRST_TRY: "first try",
-    "reflect": "second try after reflecting",
-    "blind": "second try, no reflection",
-    "fixed": "second try after a fixed sentence",
-    "swapped": "second try after another task's reflection",
-    "stored": "second try after a stored reflection",
+    "reflect": "reflect, retry",
+    "blind": "blind retry",
+    "fixed": "fixed sentence, retry",
+    "swapped": "swapped reflection, retry",
+    "stored": "stored reflection, retry",
 }
-ORDINALS = ("", "second", "third", "fourth", "fifth")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Grid:
 
     def rich(self) -> Table:
         """For a terminal."""
-        table = Table(*map(escape, self.header), title=escape(self.title), title_justify="left", title_style="bold")
+        table = Table(*map(escape, self.header), title=escape(self.title), title_justify="left", box=SIMPLE)
         for row in self.rows:
             table.add_row(*map(escape, row))
         return table
@@ -76,13 +76,8 @@ def p_value(p: float) -> str:
 
 
 def name_of(tried: str, within: int = 1) -> str:
-    """A try in words."""
-    name = NAMES.get(tried, tried)
-    return name if within < 2 else name.replace("second", f"up to {_ordinal(within)}", 1)
-
-
-def _ordinal(within: int) -> str:
-    return ORDINALS[within] if within < len(ORDINALS) else f"{within + 1}th"
+    """A try in words; `x2` after a second round of it."""
+    return NAMES.get(tried, tried) + (f" x{within}" if within > 1 else "")
 
 
 def _accuracy(found: Accuracy) -> tuple[str, ...]:
