@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from verl_reflect.mine import engine
 from verl_reflect.mine.command import Mining, configuration
-from verl_reflect.mine.journal import Journal
+from verl_reflect.mine.journal import MiningJournal
 from verl_reflect.mine.query import queries
 from verl_reflect.mine.settings import MineSettings
 from verl_reflect.toy.data import CHECKPOINT, make_data
@@ -52,7 +52,7 @@ def mined(mining: Mining, folder: Path) -> tuple[int, int, float]:
         started = time.perf_counter()
         return servers
 
-    with closing(Journal(folder / "bench.journal.jsonl", {})) as journal:
+    with closing(MiningJournal(folder / "bench.journal.jsonl", {})) as journal:
         asyncio.run(mining.fill(journal, start))
         seconds = time.perf_counter() - started
     outcomes = journal.outcomes.values()

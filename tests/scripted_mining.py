@@ -20,7 +20,7 @@ from verl_reflect.judge import Judgement
 from verl_reflect.mine.failure_set import write_failure_set
 from verl_reflect.mine.fleet import Fleet
 from verl_reflect.mine.flow import Flow
-from verl_reflect.mine.journal import Journal
+from verl_reflect.mine.journal import MiningJournal
 from verl_reflect.mine.query import Query, queries
 from verl_reflect.mine.run import mine
 from verl_reflect.mine.sampling import Outcome, Sampler
@@ -137,7 +137,7 @@ def run(
 ) -> dict[str, Any]:
     """Mine to the end and write the failure set. Returns the card's counts."""
     data = table(rows)
-    journal = Journal(out.with_suffix(".journal.jsonl"), {"settings": settings.of_sampling})
+    journal = MiningJournal(out.with_suffix(".journal.jsonl"), {"settings": settings.of_sampling})
     try:
         flow = Flow(in_flight)
         sample = Sampler(Fleet(servers), verifier, words, settings, flow, longest_prompt)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from verl_reflect.mine.journal import Journal, JournalError
+from verl_reflect.journal import JournalError
+from verl_reflect.mine.journal import MiningJournal
 from verl_reflect.mine.sampling import Failure, Outcome
 
 RUN = {"model": "a", "settings": {"samples": 8}}
@@ -18,16 +19,16 @@ def outcome(query: int, **more: object) -> Outcome:
 
 
 def write(path: Path, *outcomes: Outcome) -> None:
-    async def append(journal: Journal) -> None:
+    async def append(journal: MiningJournal) -> None:
         await asyncio.gather(*map(journal.append, outcomes))
 
-    journal = Journal(path, RUN)
+    journal = MiningJournal(path, RUN)
     asyncio.run(append(journal))
     journal.close()
 
 
 def read(path: Path) -> dict[int, Outcome]:
-    journal = Journal(path, RUN)
+    journal = MiningJournal(path, RUN)
     journal.close()
     return journal.outcomes
 
@@ -69,7 +70,7 @@ def test_a_query_that_was_given_up_is_not_done(tmp_path: Path) -> None:
 def test_outcomes_that_come_together_share_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     fsync = os.fsync
-    journal = Journal(tmp_path / "x", RUN)
+    journal = MiningJournal(tmp_path / "x", RUN)
     monkeypatch.setattr(os, "fsync", lambda file: (synced.append(file), fsync(file)))
 
     async def append(query: int) -> None:
@@ -91,7 +92,7 @@ def test_a_full_disk_fails_all_who_wait_and_leaves_no_half_line(
     path = tmp_path / "x"
     write(path, outcome(1))
     before, write_some = path.read_bytes(), os.write
-    journal = Journal(path, RUN)
+    journal = MiningJournal(path, RUN)
 
     def full(file: int, content: bytes) -> int:
         if len(content) > 10:
@@ -109,9 +110,9 @@ def test_a_full_disk_fails_all_who_wait_and_leaves_no_half_line(
 
 
 def test_two_runs_cannot_write_to_it(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "x", RUN)
+    journal = MiningJournal(tmp_path / "x", RUN)
     with pytest.raises(JournalError, match="Another run is writing to"):
-        Journal(tmp_path / "x", RUN)
+        MiningJournal(tmp_path / "x", RUN)
     journal.close()
     assert read(tmp_path / "x") == {}
 
@@ -119,7 +120,7 @@ def test_two_runs_cannot_write_to_it(tmp_path: Path) -> None:
 def test_another_runs_journal_is_refused_by_what_differs(tmp_path: Path) -> None:
     write(tmp_path / "x", outcome(1))
     with pytest.raises(JournalError, match="belongs to a run with another model, verl; remove it"):
-        Journal(tmp_path / "x", {**RUN, "model": "b", "verl": 1})
+        MiningJournal(tmp_path / "x", {**RUN, "model": "b", "verl": 1})
 
 
 @pytest.mark.parametrize("line", ["no json", "{}", '{"query": 1, "kept": [], "unheard_of": 1}'])

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from scripted_mining import ScriptedServer, World, passes, run
 
+from verl_reflect.journal import JournalError
 from verl_reflect.judge import Judgement
 from verl_reflect.mine.fleet import NoServerError
-from verl_reflect.mine.journal import JournalError
 from verl_reflect.mine.sampling import Outcome
 from verl_reflect.mine.settings import MineSettings
 

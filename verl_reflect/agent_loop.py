@@ -125,6 +125,14 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         super()._prepare_process()
         RetryAgentLoop._judge = Judge.from_config(self.config)
 
+    @classmethod
+    def close(cls) -> None:
+        """End what the loops of this process share. For whoever runs them outside verl's workers, which just end."""
+        if TurnTakingAgentLoop._settings is not None:
+            RetryAgentLoop._judge.close()
+            RetryAgentLoop._attempts.clear()
+            TurnTakingAgentLoop._settings = None
+
     @property
     @abstractmethod
     def trained_turns(self) -> tuple[str, ...]:
@@ -219,12 +227,7 @@ class RetryAgentLoop(TurnTakingAgentLoop):
                 return FirstTry(attempt, verdict, len(attempts), sum(made.utterance.tokens for made in attempts))
 
     async def _verdict(self, attempt: Turn, session: Session) -> Judgement:
-        verdict = await self._judge(
-            attempt.utterance.text,
-            data_source=session.data_source,
-            ground_truth=session.ground_truth,
-            extra_info=session.extra_info,
-        )
+        verdict = await self.judge(session, attempt)
         return verdict if session.validate else verdict.require_verdict()
 
     def _takes_stored_attempt(self, session: Session) -> bool:
@@ -250,6 +253,15 @@ class RetryAgentLoop(TurnTakingAgentLoop):
             self.settings.max_retry_tokens,
             self._sampling_params(session, "retry"),
             server=session.group,
+        )
+
+    async def judge(self, session: Session, answer: Turn) -> Judgement:
+        """The verdict on an answer to the session's task."""
+        return await self._judge(
+            answer.utterance.text,
+            data_source=session.data_source,
+            ground_truth=session.ground_truth,
+            extra_info=session.extra_info,
         )
 
 

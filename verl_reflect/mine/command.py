@@ -20,7 +20,7 @@ from verl_reflect.mine import engine
 from verl_reflect.mine.failure_set import write_failure_set
 from verl_reflect.mine.fleet import Fleet, Server, in_short
 from verl_reflect.mine.flow import Flow
-from verl_reflect.mine.journal import Journal
+from verl_reflect.mine.journal import MiningJournal
 from verl_reflect.mine.progress import shown
 from verl_reflect.mine.prompts import Prompts
 from verl_reflect.mine.query import queries, read_tables
@@ -86,9 +86,9 @@ class Mining:
         for name in CHECKED:
             CHECKS[name](self.run)
         self.config, self.settings, self.out = config, settings, out
-        self.data = list(data) or _train_files(config)
+        self.data = list(data) or data_files(config, "train_files")
         self.table: pa.Table = read_tables(self.data, config.data.prompt_key)
-        _check_judgeable(config, self.table)
+        check_judgeable(config, self.table)
         self.prompts = Prompts(self.run)
         self.dead_servers: list[str] = []
         self.in_flight = in_flight or 2 * config.actor_rollout_ref.rollout.max_num_seqs * engine.count(config)
@@ -128,7 +128,7 @@ class Mining:
             NoServerError: all servers died. What is done is done.
             ValueError: there is no failure at all.
         """
-        with closing(Journal(journal_path(self.out), self.belongs_to(self.origin()))) as journal:
+        with closing(MiningJournal(journal_path(self.out), self.belongs_to(self.origin()))) as journal:
             if len(journal.outcomes) < self.table.num_rows:
                 try:
                     asyncio.run(self.fill(journal, start))
@@ -140,9 +140,9 @@ class Mining:
             why_unjudged = next((outcome.unjudged_why for outcome in outcomes if outcome.unjudged), "")
             return Mined(self.out, counts, given_up, self.dead_servers, why_unjudged)
 
-    async def fill(self, journal: Journal, start: Callable[[DictConfig], Awaitable[list[Server]]]) -> None:
+    async def fill(self, journal: MiningJournal, start: Callable[[DictConfig], Awaitable[list[Server]]]) -> None:
         """Start the servers and mine what the journal lacks."""
-        fleet = Fleet(await _started(start, self.config))
+        fleet = Fleet(await started(start, self.config))
         flow = Flow(self.in_flight)
         with closing(Judge.from_config(self.config)) as judge, shown(self.table.num_rows, len(journal.outcomes)) as bar:
             sample = Sampler(fleet, judge, self.prompts.words, self.settings, flow, self.config.data.max_prompt_length)
@@ -151,7 +151,8 @@ class Mining:
         self.dead_servers = fleet.dead
 
 
-async def _started(start: Callable[[DictConfig], Awaitable[list[Server]]], config: DictConfig) -> list[Server]:
+async def started(start: Callable[[DictConfig], Awaitable[list[Server]]], config: DictConfig) -> list[Server]:
+    """The servers. Raises StartError if there are none."""
     with Console(stderr=True).status("Starting the servers (minutes) ..."):
         try:
             return await start(config)
@@ -162,7 +163,7 @@ async def _started(start: Callable[[DictConfig], Awaitable[list[Server]]], confi
             ) from error
 
 
-def _check_judgeable(config: DictConfig, table: pa.Table) -> None:
+def check_judgeable(config: DictConfig, table: pa.Table) -> None:
     """Raise ValueError, in one sentence, for a data source without a task and for a malformed one of the first rows."""
     function = RewardFunction.from_config(config)
     if not function.judges_by_task:
@@ -176,6 +177,7 @@ def _check_judgeable(config: DictConfig, table: pa.Table) -> None:
             raise ValueError(f"Row {index} cannot be judged: {error}") from error
 
 
-def _train_files(config: DictConfig) -> list[Path]:
-    files = config.data.train_files
+def data_files(config: DictConfig, key: str) -> list[Path]:
+    """The files of `data.train_files` or `data.val_files`."""
+    files = config.data[key]
     return [Path(path).expanduser() for path in (files if isinstance(files, ListConfig) else [files])]

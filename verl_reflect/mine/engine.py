@@ -33,7 +33,7 @@ class ReplicaServer:
     Args:
         name: Its address.
         handle: The Ray actor that takes token ids and answers with token ids.
-        sampling_params: Of every request.
+        sampling_params: Of every request, unless it says otherwise.
         timeout: Seconds for one answer.
     """
 
@@ -42,9 +42,9 @@ class ReplicaServer:
     sampling_params: dict[str, Any]
     timeout: float
 
-    async def generate(self, prompt_ids: Sequence[int]) -> list[int]:
+    async def generate(self, prompt_ids: Sequence[int], **sampling_params: Any) -> list[int]:
         """The token ids of one answer."""
-        return await self._ask(prompt_ids, self.sampling_params, self.timeout)
+        return await self._ask(prompt_ids, {**self.sampling_params, **sampling_params}, self.timeout)
 
     async def alive(self) -> bool:
         """Whether it can answer a token with a token."""

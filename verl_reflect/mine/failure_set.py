@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from math import comb
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow as pa
 from verl_reflect.dataset_files import write_table
 from verl_reflect.mine.sampling import Outcome
 from verl_reflect.mine.settings import MineSettings
+from verl_reflect.pass_at_k import pass_at_k, powers_of_two
 
 COLUMNS = ("first_attempt", "first_attempt_ids", "pass_rate", "samples")
 
@@ -88,10 +88,9 @@ def pass_at(outcomes: Iterable[Outcome], samples: int) -> dict[str, float]:
     Over the queries all of whose `samples` answers have a verdict.
     """
     passed = [outcome.passed for outcome in outcomes if outcome.judged == samples]
-    powers = [1 << i for i in range(samples.bit_length())]
     if not passed:
         return {}
-    return {str(k): round(fmean(1 - comb(samples - n, k) / comb(samples, k) for n in passed), 6) for k in powers}
+    return {str(k): round(fmean(pass_at_k(samples, n, k) for n in passed), 6) for k in powers_of_two(samples)}
 
 
 def _sentence(counts: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Server(Protocol):
@@ -14,8 +14,12 @@ class Server(Protocol):
     def name(self) -> str:
         """For messages."""
 
-    async def generate(self, prompt_ids: Sequence[int]) -> list[int]:
-        """The token ids of one answer. May raise anything."""
+    async def generate(self, prompt_ids: Sequence[int], **sampling_params: Any) -> list[int]:
+        """The token ids of one answer. May raise anything.
+
+        Args:
+            sampling_params: Where this request wants something else than the server gives to all.
+        """
 
     async def alive(self) -> bool:
         """Whether it can answer at all. Asked after an error, to know whose fault that was. Never raises."""
@@ -88,8 +92,8 @@ class Route:
         self._fleet = fleet
         self._member: _Member | None = None
 
-    async def generate(self, prompt_ids: Sequence[int], tries: int) -> list[int]:
-        """The token ids of an answer.
+    async def generate(self, prompt_ids: Sequence[int], tries: int, **sampling_params: Any) -> list[int]:
+        """The token ids of an answer. See `Server.generate`.
 
         A server that dies is nobody's fault: its requests go to another, however many die.
 
@@ -102,7 +106,7 @@ class Route:
             member = self._living()
             member.requests += 1
             try:
-                return await member.server.generate(prompt_ids)
+                return await member.server.generate(prompt_ids, **sampling_params)
             except Exception as error:  # of a server in another process, so of any kind
                 await self._fleet.examine(member)
                 errors += not member.dead

@@ -1,6 +1,10 @@
 """Keeps servers busy without opening every query at once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 class Flow:
@@ -37,3 +41,32 @@ class Flow:
             await self._moved.wait()
         if self._error is not None:
             raise self._error
+
+
+async def for_each(items: Iterable[Item], finish: Callable[[Item], Awaitable[None]], flow: Flow) -> None:
+    """Finish all items, opening one after the other as there is room. The first error ends it all."""
+    unfinished: set[asyncio.Task[None]] = set()
+
+    async def guarded(item: Item) -> None:
+        try:
+            await finish(item)
+        except Exception as error:
+            flow.fail(error)
+            raise
+
+    def forget(task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and task.exception() is None:
+            unfinished.discard(task)
+
+    try:
+        for item in items:
+            await flow.room()
+            task = asyncio.create_task(guarded(item))
+            unfinished.add(task)
+            task.add_done_callback(forget)
+            await asyncio.sleep(0)  # lets it say how many answers it asks for
+        await asyncio.gather(*unfinished)
+    finally:
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from hydra.errors import HydraException
 
 from verl_reflect.checks import UnfitError
+from verl_reflect.journal import JournalError
 from verl_reflect.mine.command import Mined, Mining, StartError, configuration
 from verl_reflect.mine.fleet import NoServerError
-from verl_reflect.mine.journal import JournalError
 from verl_reflect.mine.settings import MineSettings
 
 SHOWN = 5

@@ -1,0 +1,84 @@
+"""What a person is told of an evaluation: tables on stdout, all else on stderr, problems in one sentence each."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from hydra.errors import HydraException
+from rich.console import Console
+
+from verl_reflect.checks import UnfitError
+from verl_reflect.evaluate.checkpoint import hugging_face_folder
+from verl_reflect.evaluate.command import Evaluated, Evaluating
+from verl_reflect.evaluate.compare import Folder, doubts
+from verl_reflect.evaluate.compare import grids as compared_grids
+from verl_reflect.evaluate.forgetting import ForgettingConfig, benchmark_grid, measure
+from verl_reflect.evaluate.settings import EvalSettings
+from verl_reflect.evaluate.table import grids
+from verl_reflect.journal import JournalError
+from verl_reflect.mine.command import StartError, configuration
+from verl_reflect.mine.fleet import NoServerError
+from verl_reflect.provenance import ModelIdentity
+
+SHOWN = 5
+
+
+def run_and_report(
+    overrides: Sequence[str], settings: EvalSettings, out: Path, data: Sequence[Path], in_flight: int
+) -> int:
+    """Evaluate, and return the exit code: 0, or 1 if it could not be done or conversations were given up."""
+    try:
+        config = configuration(overrides)
+        model = config.actor_rollout_ref.model.path = hugging_face_folder(config.actor_rollout_ref.model.path)
+        forgetting = ForgettingConfig.from_config(config)
+        evaluated = Evaluating(config, settings, out, data, in_flight)()
+    except NoServerError as error:
+        return _say(f"{error} What is done is kept; the same command goes on.", 1)
+    except (HydraException, UnfitError, JournalError, StartError, ValueError) as error:
+        return _say(" ".join(str(error).split()), 1)
+    for found in evaluated.results:
+        for grid in grids(found):
+            Console(soft_wrap=True).print(grid.rich())
+    problems = measure(forgetting, model, asdict(ModelIdentity.of(model)), out) if forgetting else []
+    if (benchmarks := benchmark_grid(out)) is not None:
+        Console(soft_wrap=True).print(benchmarks.rich())
+    for line in [*lines(evaluated), *problems]:
+        _say(line)
+    return 1 if evaluated.given_up or problems else 0
+
+
+def compare_and_report(before: Path, after: Path) -> int:
+    """Print what changed between two evaluations, and return the exit code."""
+    try:
+        folders = Folder.read(before), Folder.read(after)
+        remarks = doubts(*folders)
+    except ValueError as error:
+        return _say(str(error), 1)
+    for grid in compared_grids(*folders):
+        Console(soft_wrap=True).print(grid.rich())
+    for remark in remarks:
+        _say(remark)
+    return 0
+
+
+def lines(evaluated: Evaluated) -> list[str]:
+    """What is worth knowing besides the tables."""
+    said = [f"Every turn: {evaluated.folder / 'transcripts.parquet'}; numbers: {evaluated.folder / 'summary.json'}"]
+    if evaluated.without_verdict:
+        said.append(
+            f"{len(evaluated.without_verdict)} conversations have no verdict and count neither way: "
+            f"{evaluated.without_verdict[0]}"
+        )
+    said += [f"The server {name} died; others did its work." for name in evaluated.dead_servers]
+    given_up = evaluated.given_up
+    if given_up:
+        said.append(f"{len(given_up)} conversations were given up; the same command tries them again. They are:")
+        said += [f"  row {lost.item}, {lost.condition}: {lost.error}" for lost in given_up[:SHOWN]]
+        said += ["  ..."] * (len(given_up) > SHOWN)
+    return said
+
+
+def _say(line: str, code: int = 0) -> int:
+    print(line if line.startswith(" ") else f"verl-reflect: {line}", file=sys.stderr)
+    return code
