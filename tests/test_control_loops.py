@@ -62,9 +62,11 @@ async def test_a_fixed_reflection_is_the_same_for_every_failure(make_loop: Any, 
 
 async def test_swapped_sessions_retry_after_each_others_reflection(make_loop: Any, scripted: Any) -> None:
     other = row(uid="other", is_validation=True, raw_prompt=[{"role": "user", "content": "Make 11 from 3 5 8 ."}])
-    loop = make_loop(scripted(HINT, "hm", RIGHT, RIGHT), cls=SwappedReflectionAgentLoop)
-    [first], [second] = await asyncio.gather(loop.run(SAMPLING, **row(is_validation=True)), loop.run(SAMPLING, **other))
-    assert (episode_of(first).reflection.text, episode_of(second).reflection.text) == ("hm", HINT)
+    server = scripted(HINT, "hm", RIGHT, RIGHT)
+    loop = make_loop(server, cls=SwappedReflectionAgentLoop)
+    [one], [two] = await asyncio.gather(loop.run(SAMPLING, **row(is_validation=True)), loop.run(SAMPLING, **other))
+    wrote_hint, wrote_hm = (one, two) if server.requests[0]["server"] == "uid-0" else (two, one)
+    assert episode_of(wrote_hint).reflection.text == "hm" and episode_of(wrote_hm).reflection.text == HINT
 
 
 async def test_a_swap_does_not_take_a_reflection_on_the_same_task_or_of_other_data(
