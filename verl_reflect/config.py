@@ -149,9 +149,10 @@ class ReflectConfig:
             section = OmegaConf.merge(OmegaConf.structured(cls), config.reflect)
             parsed = OmegaConf.to_object(section)
         except ConfigKeyError as error:
-            section = {Penalties: "penalties.", Guard: "guards."}.get(error.object_type, "")
-            known = ", ".join(setting.name for setting in fields(error.object_type or cls))
-            raise ValueError(f"reflect.{section}{error.key} is not a setting; the settings are {known}.") from error
+            kind = error.object_type or cls
+            place = {Penalties: "reflect.penalties", Guard: "reflect.guards"}.get(kind, "reflect")
+            known = ", ".join(setting.name for setting in fields(kind))
+            raise ValueError(f"{place}.{error.key} is not a setting; the settings are {known}.") from error
         except OmegaConfBaseException as error:
             raise ValueError(f"The reflect section cannot be read: {str(error).splitlines()[0]}.") from error
         assert isinstance(parsed, cls)
