@@ -1,5 +1,6 @@
 """Evaluations of a scripted model: what is asked, what is kept, what is counted, and going on after a kill."""
 
+import asyncio
 import copy
 import json
 import random
@@ -225,6 +226,7 @@ def test_a_finished_evaluation_is_written_again_without_a_server_and_more_can_be
     }
     fewer, model = evaluate(settings={"conditions": ("reflect",)})
     assert not model.asked and (fewer.folder / "transcripts.parquet").read_bytes() == before
+    assert len(pq.read_table(fewer.folder / "reflections.parquet")) == len(FAILED), "of one sample, as asked for"
 
 
 def test_other_words_are_another_evaluation(evaluate: Evaluate) -> None:
@@ -274,6 +276,27 @@ def test_a_task_that_is_too_long_is_given_up_with_what_to_do(evaluate: Evaluate,
     pq.write_table(pq.read_table(long).from_pylist(table), long)
     evaluated, _ = evaluate(data=long, settings={"conditions": ("blind",)})
     assert "longer than data.max_prompt_length=32; raise it" in evaluated.given_up[0].error
+
+
+def test_an_answer_may_take_its_time_as_often_as_it_is_asked_for(
+    evaluate: Evaluate, tmp_path: Path, tokenizer: Any
+) -> None:
+    """A server gives up a request after `reflect.generation_timeout`; the conversation waits for the next one."""
+
+    class Slow(Model):
+        async def generate(self, prompt_ids: Any, **sampling_params: Any) -> list[int]:
+            await asyncio.sleep(0.5)
+            if not self.asked:
+                self.asked.append((0, "given up"))
+                raise TimeoutError
+            return await super().generate(prompt_ids, **sampling_params)
+
+    async def start(config: DictConfig) -> Any:
+        return [Slow(tokenizer)]
+
+    three = write_rows(tmp_path / "three.parquet", [3])
+    evaluated, _ = evaluate("reflect.generation_timeout=0.5", data=three, start=start)
+    assert not evaluated.given_up and accuracy(evaluated, "first_try", "all", 0) == (1, 1)
 
 
 def test_all_servers_dead_ends_it_to_be_gone_on_with(evaluate: Evaluate, tokenizer: Any) -> None:

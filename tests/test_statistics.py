@@ -6,7 +6,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verl_reflect.accuracy import gain, rate
@@ -20,6 +20,7 @@ def answers(*items: list[float]) -> dict[tuple[int, int], float]:
     return {(i, sample): value for i, item in enumerate(items) for sample, value in enumerate(item)}
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(1, 7).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
 def test_pass_at_k_is_the_share_of_choices_of_k_answers_with_one_that_passes(case: tuple[int, int, int]) -> None:
     n, passed, k = case
@@ -44,6 +45,7 @@ def test_mcnemar_of_a_textbook_case() -> None:
     assert mcnemar(0, 0) == 1 and mcnemar(1, 0) == 1 and mcnemar(6, 0) == 0.03125
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(0, 5), st.integers(0, 5))
 def test_mcnemar_is_the_share_of_coin_tosses_as_uneven(fixed: int, broken: int) -> None:
     tosses = list(product([1, -1], repeat=fixed + broken))
@@ -51,6 +53,7 @@ def test_mcnemar_is_the_share_of_coin_tosses_as_uneven(fixed: int, broken: int) 
     assert mcnemar(fixed, broken) == as_uneven / len(tosses)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 1.0]), min_size=1, max_size=8))
 def test_swapping_items_is_as_enumerating_all_swaps(changes: list[float]) -> None:
     swaps = [abs(np.dot(signs, changes)) for signs in product([1, -1], repeat=len(changes))]
@@ -81,6 +84,7 @@ def test_items_that_all_agree_still_have_an_interval(value: float) -> None:
     assert found.low <= value <= found.high and found.high - found.low > 0.2
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=1, max_size=4), min_size=1, max_size=12))
 def test_an_estimate_lies_between_0_and_1_and_in_its_interval(items: list[list[float]]) -> None:
     found = estimate(answers(*items))

@@ -57,6 +57,8 @@ def _merged(actor: Path, shards: list[Path]) -> Path:
         (hidden / MERGED_FROM).write_text(origin)
         shutil.rmtree(target, ignore_errors=True)
         hidden.rename(target)
+    except OSError as error:
+        raise ValueError(f"The merged model cannot be written beside its shards: {error}") from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return target

@@ -34,6 +34,11 @@ def sampling_params(config: DictConfig, greedy: bool) -> dict[str, Any]:
     return {**chosen, "repetition_penalty": 1.0}
 
 
+def index_of(row: Mapping[str, Any]) -> int:
+    """`extra_info.index` of a row, as transcripts have it; 0 if it has none."""
+    return int((row.get("extra_info") or {}).get("index") or 0)
+
+
 class Conversations:
     """Makes first attempts, and second tries after them.
 
@@ -109,7 +114,7 @@ class Conversations:
             "raw_prompt": row[self._config.data.prompt_key],
             "uid": str(item),
             "session_id": sample,
-            "index": (row.get("extra_info") or {}).get("index", 0),
+            "index": index_of(row),
             "global_steps": 0,
             "is_validation": True,
         }

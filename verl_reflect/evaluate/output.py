@@ -11,6 +11,7 @@ import pyarrow as pa
 from verl_reflect.clusters import Answer
 from verl_reflect.dataset_files import write_table, write_whole
 from verl_reflect.episode import Utterance
+from verl_reflect.evaluate.conversation import index_of
 from verl_reflect.evaluate.measures import Results, results_by_source
 from verl_reflect.evaluate.record import FIRST_TRY, Records
 from verl_reflect.evaluate.settings import EvalSettings
@@ -44,7 +45,7 @@ def write_results(
     summary = {"format": FORMAT, **origin, "counts": counts, "results": [asdict(each) for each in found]}
     card = {"evaluation": origin}
     write_transcripts(folder / "transcripts.parquet", rows, card)
-    if said := list(_said(records)):
+    if said := list(_said(records, settings)):
         write_table(folder / "reflections.parquet", _with_reflections(table, said), card)
     write_whole(folder / "summary.md", "\n".join(grid.markdown() for each in found for grid in grids(each)))
     write_whole(folder / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
@@ -56,7 +57,7 @@ def _items(table: pa.Table, prompt_key: str) -> list[dict[str, Any]]:
     columns = [prompt_key, "data_source", *({"extra_info"} & set(table.column_names))]
     return [
         {
-            "index": (row.get("extra_info") or {}).get("index", 0),
+            "index": index_of(row),
             "data_source": row["data_source"],
             "task": next((each["content"] for each in reversed(row[prompt_key]) if each["role"] == "user"), ""),
         }
@@ -80,12 +81,13 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _said(records: Records) -> Iterable[tuple[Answer, Utterance, Utterance]]:
+def _said(records: Records, settings: EvalSettings) -> Iterable[tuple[Answer, Utterance, Utterance]]:
     """Each failed attempt that the model reflected on, with its reflection."""
     firsts = records.of(FIRST_TRY)
-    for answer, record in records.of("reflect").items():
+    reflected = records.of("reflect") if "reflect" in settings.conditions else {}
+    for answer, record in reflected.items():
         attempt, reflection = firsts[answer].attempt, record.rounds[0].reflection
-        if attempt and reflection:
+        if attempt and reflection and answer[1] < settings.samples:
             yield answer, attempt, reflection
 
 
