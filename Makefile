@@ -32,7 +32,7 @@ bench: .venv/.complete ## every benchmark
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; .venv/bin/python "$$script"; done
 
 lock: ## pin the dependencies anew, keeping versions that still fit (needs uv; with UPGRADE=--upgrade the newest)
-	uv pip compile --quiet --universal --python-version 3.10 --all-extras --no-annotate $(UPGRADE) \
+	uv pip compile --quiet --universal --python-version 3.10 --extra plot --extra test --no-annotate $(UPGRADE) \
 	    --custom-compile-command "make lock (docs/install.md)" \
 	    --excludes requirements/cpu.excludes pyproject.toml requirements/cpu.in --output-file requirements/cpu.lock
 
