@@ -18,6 +18,7 @@ ON_EVERY_PLATFORM = {
     "verl.experimental.agent_loop.agent_loop.AgentLoopBase",
     "verl.experimental.agent_loop.agent_loop.AgentLoopMetrics",
     "verl.experimental.agent_loop.agent_loop.AgentLoopOutput",
+    "verl.experimental.agent_loop.agent_loop.DictConfigWrap",
     "verl.experimental.reward_loop.reward_manager.base.RewardManagerBase",
     "verl.experimental.reward_loop.reward_manager.register",
     "verl.trainer.constants_ppo.get_ppo_ray_runtime_env",
@@ -28,6 +29,7 @@ ON_EVERY_PLATFORM = {
     "verl.utils.dataset.rl_dataset.RLHFDataset",
     "verl.utils.tensordict_utils",
     "verl.utils.tokenizer.continuous_token_wiring.create_continuous_token_builder",
+    "verl.workers.rollout.replica.TokenOutput",
     "verl.workers.rollout.replica.get_rollout_replica_class",
 }
 ON_CPU_ONLY = {
@@ -39,6 +41,11 @@ ON_CPU_ONLY = {
 
 # What we override or call on those classes: (class, method, parameters it must have).
 METHODS = [
+    (
+        "verl.experimental.agent_loop.agent_loop.AgentLoopBase",
+        "__init__",
+        ["trainer_config", "server_manager", "tokenizer", "processor", "dataset_cls", "data_config", "hf_model_type"],
+    ),
     ("verl.experimental.agent_loop.agent_loop.AgentLoopBase", "run", ["sampling_params", "kwargs"]),
     (
         "verl.experimental.agent_loop.agent_loop.AgentLoopBase",
