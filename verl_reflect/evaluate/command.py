@@ -32,7 +32,10 @@ from verl_reflect.mine.query import read_tables
 from verl_reflect.provenance import ModelIdentity, template_hash
 
 CHECKED = ("verl", "settings", "chat template", "token budget", "reward function")
-NO_MATTER = ("generation_timeout", "verifier_timeout", "max_replaced_groups", "credit", "control", "first_attempt")
+NO_MATTER = (
+    *("generation_timeout", "verifier_timeout", "max_replaced_groups", "credit", "keep", "control", "sampler"),
+    *("first_attempt", "stale_after", "max_attempts", "penalties", "guards", "expected_reflection_tokens"),
+)
 """Settings of the `reflect` section that change nothing about a conversation here."""
 
 
