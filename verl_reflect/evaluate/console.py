@@ -22,6 +22,7 @@ from verl_reflect.mine.fleet import NoServerError
 from verl_reflect.provenance import ModelIdentity
 
 SHOWN = 5
+WIDE = 160
 
 
 def run_and_report(
@@ -39,10 +40,10 @@ def run_and_report(
         return _say(" ".join(str(error).split()), 1)
     for found in evaluated.results:
         for grid in grids(found):
-            Console(soft_wrap=True).print(grid.rich())
+            _tables().print(grid.rich())
     problems = measure(forgetting, model, asdict(ModelIdentity.of(model)), out) if forgetting else []
     if (benchmarks := benchmark_grid(out)) is not None:
-        Console(soft_wrap=True).print(benchmarks.rich())
+        _tables().print(benchmarks.rich())
     for line in [*lines(evaluated), *problems]:
         _say(line)
     return 1 if evaluated.given_up or problems else 0
@@ -56,7 +57,7 @@ def compare_and_report(before: Path, after: Path) -> int:
     except ValueError as error:
         return _say(str(error), 1)
     for grid in compared_grids(*folders):
-        Console(soft_wrap=True).print(grid.rich())
+        _tables().print(grid.rich())
     for remark in remarks:
         _say(remark)
     return 0
@@ -82,3 +83,8 @@ def lines(evaluated: Evaluated) -> list[str]:
 def _say(line: str, code: int = 0) -> int:
     print(line if line.startswith(" ") else f"verl-reflect: {line}", file=sys.stderr)
     return code
+
+
+def _tables() -> Console:
+    """Where tables are printed: as wide as the terminal is, and in a pipe or a file as wide as they are."""
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
