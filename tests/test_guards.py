@@ -1,5 +1,6 @@
 """Guards: when they warn, when they stop, and what they remember."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -46,8 +47,14 @@ def test_a_stop_names_the_metric_the_limit_and_how_long(tmp_path: Path) -> None:
     )
 
 
+def counted(folder: Path) -> list[int]:
+    """What the last step left behind: steps in a row of each guard that is crossed."""
+    return list(json.loads((folder / FILE).read_text().splitlines()[-1])["crossed"].values())
+
+
 def test_the_limit_itself_is_not_crossed(tmp_path: Path) -> None:
     look(Watch([STOP, Guard(UNIQUE, above=0.1, action="stop")], tmp_path), [0.1] * 5)
+    assert counted(tmp_path) == []
 
 
 def test_warnings_of_a_step_are_logged_before_another_guard_stops(
@@ -73,12 +80,14 @@ def test_the_latest_count_of_a_step_holds(tmp_path: Path) -> None:
     look(Watch([STOP], tmp_path), [0.05, 0.05])
     look(Watch([STOP], tmp_path), [0.5], first=2)
     look(Watch([STOP], tmp_path), [0.05, 0.05], first=3)
+    assert counted(tmp_path) == [2]
 
 
 def test_a_new_run_in_an_old_folder_and_one_without_the_file_count_anew(tmp_path: Path) -> None:
     look(Watch([STOP], tmp_path), [0.05, 0.05])
     look(Watch([STOP], tmp_path), [0.05, 0.05])
     look(Watch([STOP], tmp_path / "another"), [0.05, 0.05], first=3)
+    assert counted(tmp_path) == counted(tmp_path / "another") == [2]
 
 
 def test_a_line_that_a_dying_process_left_half_written_is_passed_over(tmp_path: Path) -> None:
@@ -92,6 +101,7 @@ def test_a_line_that_a_dying_process_left_half_written_is_passed_over(tmp_path: 
 def test_another_limit_starts_its_own_count(tmp_path: Path) -> None:
     look(Watch([STOP], tmp_path), [0.05, 0.05])
     look(Watch([Guard(UNIQUE, below=0.2, steps=2, action="stop")], tmp_path), [0.05], first=3)
+    assert counted(tmp_path) == [1]
 
 
 def test_without_guards_nothing_is_written(tmp_path: Path) -> None:
@@ -121,14 +131,13 @@ def test_it_stops_at_the_end_of_the_first_long_enough_row_whenever_the_process_i
 ) -> None:
     folder, guard = tmp_path_factory.mktemp("run"), Guard(UNIQUE, below=0.5, steps=steps, action="stop")
     expected = "".join("x" if value == 0.0 else "-" for value in values).find("x" * steps)
-    reached = 0
+    reached, stopped = 0, None
     try:
         for start, part in ((1, values[:cut]), (1 + cut, values[cut:])):
             watch = Watch([guard], folder)
             for step, value in enumerate(part, start=start):
                 reached = step
                 watch.look(step, {UNIQUE: value})
-        reached = 0
     except GuardCrossedError:
-        pass
-    assert reached == (expected + steps if expected >= 0 else 0)
+        stopped = reached
+    assert stopped == (expected + steps if expected >= 0 else None)

@@ -5,6 +5,7 @@ The test reads our source, so a new import has to be added here, where a reviewe
 
 import ast
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,3 +153,9 @@ def test_v1_trainer_still_hands_a_custom_sampler_what_it_needs() -> None:
     source = inspect.getsource(PPOTrainer._build_replay_buffer)
     for argument in ("trainer_mode", "trainer_config", "max_off_policy_threshold", "sampler_kwargs", "refill_fn"):
         assert f"{argument}=" in source
+
+
+@pytest.mark.parametrize("module", ["verl.model_merger.__main__", "verl.trainer.main_ppo"])
+def test_what_we_start_as_a_command_is_still_there(module: str) -> None:
+    """`python -m verl.model_merger` merges a checkpoint's shards, `python -m verl.trainer.main_ppo` trains."""
+    assert importlib.util.find_spec(module)

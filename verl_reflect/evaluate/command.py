@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from verl_reflect.agent_loop import RetryAgentLoop
 from verl_reflect.checks import CHECKS, Run
-from verl_reflect.dataset_files import file_hash
 from verl_reflect.evaluate.conversation import Conversations, sampling_params
 from verl_reflect.evaluate.evaluation import Evaluation
 from verl_reflect.evaluate.measures import Results
@@ -22,14 +20,12 @@ from verl_reflect.evaluate.progress import shown
 from verl_reflect.evaluate.record import FIRST_TRY, Record, Records, read_record
 from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.journal import Journal
-from verl_reflect.judge import RewardFunction
 from verl_reflect.mine import engine
-from verl_reflect.mine.command import check_judgeable, data_files, started
+from verl_reflect.mine.command import answers_depend_on, check_judgeable, data_files, origin_of, started
 from verl_reflect.mine.fleet import Fleet, Server
 from verl_reflect.mine.flow import Flow
 from verl_reflect.mine.prompts import Prompts
 from verl_reflect.mine.query import read_tables
-from verl_reflect.provenance import ModelIdentity, template_hash
 
 CHECKED = ("verl", "settings", "chat template", "token budget", "reward function")
 NO_MATTER = (
@@ -82,28 +78,13 @@ class Evaluating:
 
     def origin(self) -> dict[str, Any]:
         """What is evaluated, and how."""
-        return {
-            "model": asdict(ModelIdentity.of(self.run.model.path)),
-            "chat_template": template_hash(self.run.tokenizer.chat_template, self.prompts.template_arguments),
-            "sampling": sampling_params(self.config, self.settings.greedy),
-            "reflect": _reflect_section(self.config),
-            "settings": asdict(self.settings),
-            "data": [{"file": path.name, "sha256": file_hash(path)} for path in self.data],
-            "engine": self.run.rollout.name,
-            "verl": version("verl"),
-            "verl_reflect": version("verl-reflect"),
-        }
+        choices = {"reflect": _reflect_section(self.config), "settings": asdict(self.settings)}
+        return origin_of(self.run, self.prompts, sampling_params(self.config, self.settings.greedy), choices, self.data)
 
     def belongs_to(self, origin: Mapping[str, Any]) -> dict[str, Any]:
         """What a journal must agree with to be gone on with. Samples and conditions may be more than it has."""
         same = {name: origin[name] for name in ("chat_template", "sampling", "reflect", "data")}
-        return {
-            **same,
-            "model": ModelIdentity(**origin["model"]).known_before_loading,
-            "verifier": asdict(RewardFunction.from_config(self.config)),
-            "longest_prompt": self.config.data.max_prompt_length,
-            "rounds": self.settings.rounds,
-        }
+        return {**same, **answers_depend_on(self.config, origin), "rounds": self.settings.rounds}
 
     def __call__(self, start: Callable[[DictConfig], Awaitable[list[Server]]] = engine.start) -> Evaluated:
         """Hold the conversations that are missing, and write transcripts and summary.

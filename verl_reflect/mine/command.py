@@ -95,26 +95,13 @@ class Mining:
 
     def origin(self) -> dict[str, Any]:
         """Where the failures come from, for the card."""
-        return {
-            "model": asdict(ModelIdentity.of(self.run.model.path)),
-            "chat_template": template_hash(self.run.tokenizer.chat_template, self.prompts.template_arguments),
-            "sampling": engine.sampling_params(self.config),
-            "settings": self.settings.of_sampling,
-            "data": [{"file": path.name, "sha256": file_hash(path)} for path in self.data],
-            "engine": self.run.rollout.name,
-            "verl": version("verl"),
-            "verl_reflect": version("verl-reflect"),
-        }
+        choices = {"settings": self.settings.of_sampling}
+        return origin_of(self.run, self.prompts, engine.sampling_params(self.config), choices, self.data)
 
     def belongs_to(self, origin: Mapping[str, Any]) -> dict[str, Any]:
         """What a journal must agree with to be gone on with."""
         same = {name: origin[name] for name in ("chat_template", "sampling", "settings", "data")}
-        return {
-            **same,
-            "model": ModelIdentity(**origin["model"]).known_before_loading,
-            "verifier": asdict(RewardFunction.from_config(self.config)),
-            "longest_prompt": self.config.data.max_prompt_length,
-        }
+        return {**same, **answers_depend_on(self.config, origin)}
 
     def __call__(self, start: Callable[[DictConfig], Awaitable[list[Server]]] = engine.start) -> Mined:
         """Mine what is not mined yet, and write the failure set.
@@ -149,6 +136,31 @@ class Mining:
             left = queries(self.table, self.config.data.prompt_key, self.prompts.encode, frozenset(journal.outcomes))
             await mine(left, sample, journal, flow, bar)
         self.dead_servers = fleet.dead
+
+
+def origin_of(
+    run: Run, prompts: Prompts, sampling: Mapping[str, Any], choices: Mapping[str, Any], data: Sequence[Path]
+) -> dict[str, Any]:
+    """Where answers come from: model, template, sampling, the command's own choices, data, versions."""
+    return {
+        "model": asdict(ModelIdentity.of(run.model.path)),
+        "chat_template": template_hash(run.tokenizer.chat_template, prompts.template_arguments),
+        "sampling": sampling,
+        **choices,
+        "data": [{"file": path.name, "sha256": file_hash(path)} for path in data],
+        "engine": run.rollout.name,
+        "verl": version("verl"),
+        "verl_reflect": version("verl-reflect"),
+    }
+
+
+def answers_depend_on(config: DictConfig, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """What every journal must agree with to be gone on with, besides its command's own choices."""
+    return {
+        "model": ModelIdentity(**origin["model"]).known_before_loading,
+        "verifier": asdict(RewardFunction.from_config(config)),
+        "longest_prompt": config.data.max_prompt_length,
+    }
 
 
 async def started(start: Callable[[DictConfig], Awaitable[list[Server]]], config: DictConfig) -> list[Server]:
