@@ -2,7 +2,7 @@
 # Another Python than the first that fits: make PYTHON=/path/to/python.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint results compare bench lock clean
+.PHONY: help demo test lint results compare replicate bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -27,6 +27,9 @@ results: .venv/.complete ## train over two seeds with the control; writes the ta
 
 compare: .venv/.complete ## train every credit choice and control over three seeds (two hours); writes the README's comparison
 	.venv/bin/verl-reflect compare
+
+replicate: .venv/.complete ## the paper's questions, asked of small models (within the hour); writes docs/replication.md
+	.venv/bin/verl-reflect replicate
 
 bench: .venv/.complete ## every benchmark
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; .venv/bin/python "$$script"; done

@@ -91,6 +91,19 @@ def compare(
 
 
 @app.command()
+def replicate(
+    out: Annotated[Path, typer.Option(help="Folder for what each cell came to; finished ones are not repeated.")] = Path(
+        "runs/replicate"
+    ),
+) -> None:
+    """Ask the paper's questions of small models on all processors, and write docs/replication.md."""
+    from verl_reflect.miniature.replicate import replicate as run_replicate
+
+    end_like_an_interrupt()
+    run_replicate(out, Path("docs"), Console())
+
+
+@app.command()
 def check_task(
     task: Annotated[str, typer.Argument(help="The task as module:Class.")],
     source: Annotated[

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 BATCH = 250
 MAX_NEW_TOKENS = 20  # an answer takes 10, the longest reflection 15
@@ -12,25 +12,25 @@ MAX_NEW_TOKENS = 20  # an answer takes 10, the longest reflection 15
 
 @torch.no_grad()
 def sample(
-    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: Iterable[list[int]]
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Iterable[list[int]], at_once: int = BATCH
 ) -> list[list[int]]:
     """One answer a prompt, its closing `<|im_end|>` included; an answer that runs too long is cut and has none.
 
     Draws from torch's global random state: seed it for the same answers again.
     """
     pending, answers = iter(prompts), []
-    while batch := list(islice(pending, BATCH)):
+    while batch := list(islice(pending, at_once)):
         answers += _sample_batch(model, tokenizer, batch)
     return answers
 
 
-def words_of(answer: list[int], tokenizer: PreTrainedTokenizerFast) -> str:
+def words_of(answer: list[int], tokenizer: PreTrainedTokenizerBase) -> str:
     """The answer's text without markers."""
     return str(tokenizer.decode(answer, skip_special_tokens=True))
 
 
 def _sample_batch(
-    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: list[list[int]]
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
 ) -> list[list[int]]:
     padded = tokenizer.pad({"input_ids": prompts}, return_tensors="pt")
     generated = model.generate(  # type: ignore[misc]  # transformers' own annotations disagree

@@ -6,6 +6,8 @@ the tiny language is an added token, with and without the space before it. Encod
 exactly.
 """
 
+from collections.abc import Sequence
+
 from tokenizers import AddedToken
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import Qwen2Tokenizer
@@ -33,8 +35,8 @@ def words() -> list[str]:
     return list(dict.fromkeys([*roles, *answer, *numbers, *spoken]))
 
 
-def build_tokenizer() -> Qwen2Tokenizer:
-    """The tokenizer, the same every time."""
+def build_tokenizer(language: Sequence[str] = ()) -> Qwen2Tokenizer:
+    """The tokenizer of these words, those of the tiny language if none are given; the same every time."""
     tokenizer = Qwen2Tokenizer(
         vocab={byte: index for index, byte in enumerate(sorted(ByteLevel.alphabet()))},
         merges=[],
@@ -45,7 +47,7 @@ def build_tokenizer() -> Qwen2Tokenizer:
         clean_up_tokenization_spaces=False,
         padding_side="left",
     )
-    spaced = [text for word in words() for text in (word, f" {word}")]
+    spaced = [text for word in language or words() for text in (word, f" {word}")]
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in spaced])
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer

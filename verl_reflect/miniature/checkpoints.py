@@ -1,0 +1,60 @@
+"""The starts on disk, and how they are made: `python -m verl_reflect.miniature.checkpoints [--seed 0]`.
+
+They come with the repository, because the large ones take longer to make than everything that is asked of them. Weights
+are rounded to bfloat16, which halves the files; all that follows computes in float32.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+
+import torch
+from torch.multiprocessing import get_context
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from verl_reflect.miniature.language import tokenizer
+from verl_reflect.miniature.models import ARCHITECTURES, SIZES, build_model, parameters
+from verl_reflect.miniature.starts import PHASES, train
+
+FOLDER = Path(__file__).parent / "checkpoints"
+
+
+def load_start(name: str) -> PreTrainedModel:
+    """A start, such as `llama-small`, in float32 and ready to speak."""
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(FOLDER / name, dtype=torch.float32)
+    return model.eval()
+
+
+def make_start(architecture: str, size: str, seed: int) -> None:
+    """Train one from nothing and write its folder, which transformers, vLLM and verl load, and its card."""
+    torch.set_num_threads(1)
+    language, folder = tokenizer(), FOLDER / f"{architecture}-{size}"
+    model = build_model(architecture, size, language, seed)
+    for phase in PHASES:
+        train(model, language, phase, seed)
+    card = {
+        "licence": "Apache-2.0",
+        "seed": seed,
+        "parameters_without_embeddings": parameters(model),
+        "phases": [asdict(phase) for phase in PHASES],
+        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
+    }
+    model.to(torch.bfloat16).save_pretrained(folder)
+    language.save_pretrained(folder)
+    (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the four starts anew, two at a time: most of an hour.")
+    parser.add_argument("--seed", type=int, default=0)
+    seed = parser.parse_args().seed
+    jobs = [(architecture, size, seed) for size, architecture in product(reversed(SIZES), ARCHITECTURES)]
+    with get_context("spawn").Pool(2) as pool:
+        pool.starmap(make_start, jobs, chunksize=1)
+
+
+if __name__ == "__main__":
+    main()

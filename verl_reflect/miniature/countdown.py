@@ -1,0 +1,61 @@
+"""Countdown in miniature: the tiny model's task (verl_reflect/toy), three numbers and a target from 1 to 99."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from verl_reflect.miniature.world import Answer, Reflection
+from verl_reflect.miniature.world import Problem as AnyProblem
+from verl_reflect.toy import problems, reflections
+from verl_reflect.toy.problems import LARGEST_TARGET, Expression
+
+@dataclass(frozen=True)
+class CountdownProblem:
+    """A problem of the tiny model, with its answers."""
+
+    problem: problems.Problem
+
+    @property
+    def text(self) -> str:
+        return self.problem.text
+
+    @property
+    def ground_truth(self) -> dict[str, Any]:
+        return {"target": self.problem.target, "numbers": list(self.problem.numbers)}
+
+    def solutions(self) -> list[Expression]:
+        return problems.solutions(self.problem)
+
+    def mistakes(self) -> list[Expression]:
+        return problems.mistakes(self.problem)
+
+
+class Countdown:
+    """Reach the target with each number used once."""
+
+    name = "countdown"
+    data_source = "countdown"
+
+    @cached_property
+    def _split(self) -> tuple[Sequence[problems.Problem], Sequence[problems.Problem]]:
+        return problems.split_problems()
+
+    def problem(self, rng: random.Random, *, held_out: bool) -> CountdownProblem:
+        return CountdownProblem(rng.choice(self._split[held_out]).shuffled(rng))
+
+    def hint(self, problem: AnyProblem, attempt: Answer) -> Reflection:
+        """The side of the target on which the attempt fell."""
+        assert isinstance(problem, CountdownProblem) and isinstance(attempt, Expression)
+        said = reflections.direction(attempt, problem.problem.target)
+        return Reflection(said.sentence, lambda answer: isinstance(answer, Expression) and said.allows(answer))
+
+    def plan(self, plan: Answer) -> Reflection:
+        assert isinstance(plan, Expression)
+        return Reflection(reflections.strong(plan).sentence, lambda answer: answer == plan)
+
+    def texts(self) -> list[str]:
+        numbers = " ".join(map(str, range(LARGEST_TARGET + 1)))
+        return ["<answer> ( ) + - * </answer>", "Make from .", numbers, *reflections.every_sentence()]
+

@@ -1,0 +1,70 @@
+"""What the cells say together: every number as the mean over seeds, with Student's 95 % interval."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verl_reflect.accuracy import Estimate, over_seeds
+from verl_reflect.miniature.grid import Cell
+
+START = "start"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The results of all cells, by cell."""
+
+    cells: Mapping[Cell, Mapping[str, Any]]
+    seeds: Sequence[int]
+
+    def values(self, setting: "Setting", trained: str, measure: str, world: str = "") -> list[float]:
+        """One value a seed. `world` is the one examined in, if it is not the one trained in."""
+        results = (self.cells[setting.cell(seed)][trained] for seed in self.seeds)
+        return [result["exams"][world or setting.world][measure] for result in results]
+
+    def share(self, setting: "Setting", trained: str, measure: str, world: str = "") -> Estimate:
+        """A share between 0 and 1, of which Student's interval knows nothing."""
+        estimate = over_seeds(self.values(setting, trained, measure, world))
+        return Estimate(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high))
+
+    def gain(self, setting: "Setting", trained: str, measure: str, world: str = "") -> Estimate:
+        """What training changed: on the same items, seed by seed."""
+        before = self.values(setting, START, measure, world)
+        after = self.values(setting, trained, measure, world)
+        return difference(before, after)
+
+    def mean(self, setting: "Setting", trained: str, number: str) -> float:
+        """Of a number that a training has, such as its seconds."""
+        return sum(self.cells[setting.cell(seed)][trained][number] for seed in self.seeds) / len(self.seeds)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is the same for all seeds."""
+
+    architecture: str
+    size: str
+    world: str
+
+    def cell(self, seed: int) -> Cell:
+        return Cell(self.architecture, self.size, self.world, seed)
+
+    @property
+    def label(self) -> str:
+        return f"{TITLES[self.architecture]}, {TITLES[self.world]}"
+
+
+TITLES = {"qwen2": "Qwen2", "llama": "Llama", "countdown": "Countdown", "calls": "function calls"}
+
+
+def difference(before: Sequence[float], after: Sequence[float]) -> Estimate:
+    """Mean of the differences after - before, one a seed."""
+    return over_seeds([new - old for old, new in zip(before, after, strict=True)])
+
+
+def read_findings(out: Path, cells: Sequence[Cell]) -> Findings:
+    """The findings of these cells, all of which must be in `out`."""
+    results = {cell: json.loads(cell.path(out).read_text(encoding="utf-8")) for cell in cells}
+    return Findings(results, sorted({cell.seed for cell in cells}))

@@ -1,0 +1,51 @@
+"""`make replicate`: trains and examines every cell on all processors, and writes docs/replication.md, its numbers and
+its picture.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from verl_reflect.miniature.findings import Findings, read_findings
+from verl_reflect.miniature.grid import SEEDS, Cell, Work, cells, do
+from verl_reflect.miniature.picture import draw
+from verl_reflect.miniature.tables import TABLES
+from verl_reflect.toy.readme import write_section
+
+
+def replicate(out: Path, docs: Path, console: Console, work: Work = Work(), seeds: tuple[int, ...] = SEEDS) -> None:
+    """Do the cells that are not there yet, one a processor, and publish."""
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = list(cells(seeds))
+    _do_all([cell for cell in wanted if not cell.path(out).exists()], out, work, console)
+    publish(read_findings(out, wanted), docs)
+    console.print(f"Written: {docs / 'replication.md'}, {docs / 'replication.json'}, {docs / 'replication.png'}")
+
+
+def _do_all(missing: Sequence[Cell], out: Path, work: Work, console: Console) -> None:
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+        *(TimeElapsedColumn(), TimeRemainingColumn()),
+    )
+    processes = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+    with Progress(*columns, console=console) as progress, processes as pool:
+        bar = progress.add_task("cells", total=len(missing))
+        done = {pool.submit(do, cell, out, work): cell for cell in missing}
+        for finished in as_completed(done):
+            finished.result()
+            progress.update(bar, advance=1, description=done[finished].name)
+
+
+def publish(findings: Findings, docs: Path) -> None:
+    """Write tables, numbers and picture."""
+    for name, table in TABLES.items():
+        write_section(docs / "replication.md", name, table(findings))
+    numbers = {cell.name: results for cell, results in findings.cells.items()}
+    (docs / "replication.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    draw(findings, docs / "replication.png")
