@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -9,13 +11,13 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from report_folders import blind, failures, group, line, said, write_run
+from report_folders import blind, failures, group, line, said, write_evaluation, write_run
 from typer.testing import CliRunner
 
 from verl_reflect.cli import app
 from verl_reflect.judge import Judgement
+from verl_reflect.report.looks import SERIES
 from verl_reflect.report.page import page
-from verl_reflect.report.plots import SERIES
 from verl_reflect.report.reading import read_sources
 
 HOSTILE = (
@@ -153,6 +155,29 @@ def test_the_command_refuses_in_one_sentence(tmp_path: Path) -> None:
     assert result.stderr == (
         f"verl-reflect: There is no folder {tmp_path}/nowhere; name the folder of a run or an evaluation.\n"
     )
+
+
+WITHOUT_MATPLOTLIB = "import sys; sys.modules['matplotlib'] = None; from verl_reflect.cli import app; app()"
+
+
+@pytest.mark.parametrize("more", [[], ["--plots", "plots"]])
+def test_without_matplotlib_one_sentence_says_what_to_install(tmp_path: Path, more: list[str]) -> None:
+    a_run(tmp_path / "run")
+    command = [sys.executable, "-c", WITHOUT_MATPLOTLIB, "report", "run", *more]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and not (tmp_path / "report.html").exists()
+    assert done.stderr.splitlines()[-1] == (
+        "verl-reflect: Curves are drawn by matplotlib, which is not installed; pip install verl-reflect[plot]."
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_a_page_without_curves_needs_no_matplotlib(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "eval", {"reflect": failures(True, False)})
+    command = [sys.executable, "-c", WITHOUT_MATPLOTLIB, "report", "eval"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "so there are no curves" in (tmp_path / "report.html").read_text()
 
 
 def palettes() -> dict[str, dict[str, str]]:

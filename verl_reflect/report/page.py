@@ -18,11 +18,12 @@ from markupsafe import Markup
 
 from verl_reflect import __version__
 from verl_reflect.accuracy import Estimate
+from verl_reflect.extras import need_matplotlib
 from verl_reflect.report.browser import browser
 from verl_reflect.report.cost import costs
-from verl_reflect.report.curves import Curve, reflection_curves, training_curves, validation_curves
+from verl_reflect.report.curves import Curve, reflection_curves, top_of, training_curves, validation_curves
 from verl_reflect.report.errors import error_counts
-from verl_reflect.report.plots import SVG_DASHES, inline_svg, top_of
+from verl_reflect.report.looks import SVG_DASHES
 from verl_reflect.report.reading import Source
 from verl_reflect.report.results import by_label, comparisons, rows
 from verl_reflect.report.sayings import Saying, sayings
@@ -78,6 +79,11 @@ def _by_measure(found: Iterable[Any]) -> list[tuple[Any, list[Any]]]:
 
 
 def _plots(curves: Sequence[Curve], labels: Sequence[str]) -> list[tuple[Curve, Markup]]:
+    if not curves:
+        return []
+    need_matplotlib()
+    from verl_reflect.report.plots import inline_svg
+
     top = top_of(curves)
     return [(curve, Markup(inline_svg(curve, labels, top))) for curve in curves]
 
