@@ -15,6 +15,8 @@ from report_folders import blind, failures, group, line, said, write_evaluation,
 from typer.testing import CliRunner
 
 from verl_reflect.cli import app
+from verl_reflect.evaluate.summary import Summary
+from verl_reflect.evaluate.table import success_grids
 from verl_reflect.judge import Judgement
 from verl_reflect.report.looks import SERIES
 from verl_reflect.report.page import page
@@ -135,6 +137,21 @@ def test_a_plot_is_told_in_words_too(html: str) -> None:
         "Second try after reflecting, countdown/reflect, over training steps. trained: 0 % at step 0, 50 % at step 40."
         in labels
     )
+
+
+def test_the_tables_of_an_evaluation_are_shown_as_it_printed_them(tmp_path: Path) -> None:
+    first, second = failures(True, False, own_attempt=True), failures(True, True, own_attempt=True)
+    again = [*failures(False, False, own_attempt=True, reflection=None)] * 2
+    folder = write_evaluation(tmp_path / "eval", {"reflect": [*first, *second], "blind": again})
+    html = page(read_sources([str(folder)]))
+    for grid in success_grids(Summary.read(folder).results[0]):
+        assert f"as <code>verl-reflect eval</code> counted it. {grid.title}</caption>" in html
+        table = html[html.index(grid.title) :].partition("</table>")[0]
+        cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(<td.*)</tr>", table)]
+        assert [[cell.replace("−", "-").replace("&lt;", "<") for cell in row] for row in cells] == [
+            list(row) for row in grid.rows
+        ]
+    assert "pass@k" in html and "k = 2" in html
 
 
 def test_the_command_writes_page_plots_and_table(tmp_path: Path) -> None:
