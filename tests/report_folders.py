@@ -1,6 +1,7 @@
 """Tiny runs and evaluations on disk, with lines as the replay buffer writes them."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import pyarrow
 import pyarrow.parquet
 
 from verl_reflect.episode import Episode, Outcome, Utterance
+from verl_reflect.evaluate.measures import results_by_source
+from verl_reflect.evaluate.summary import FORMAT
 from verl_reflect.judge import Judgement
 
 PASS = Judgement(1.0, True, "none")
@@ -81,8 +84,25 @@ def write_run(
 
 
 def write_evaluation(folder: Path, sessions: Mapping[str, Iterable[Line]]) -> Path:
-    """An evaluation's folder from the lines of each condition."""
-    rows = [{**each, "condition": condition, "sample": 0} for condition, lines in sessions.items() for each in lines]
+    """An evaluation's folder from the lines of each condition. The same item again is its next sample."""
+    rows = [row for condition, lines in sessions.items() for row in _evaluated(condition, lines)]
     folder.mkdir(parents=True)
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "transcripts.parquet")
+    summary = {"format": FORMAT, "results": [asdict(each) for each in results_by_source(rows)]}
+    (folder / "summary.json").write_text(json.dumps(summary))
     return folder
+
+
+def _evaluated(condition: str, lines: Iterable[Line]) -> Iterable[Line]:
+    """The rows with the columns that an evaluation adds."""
+    samples: Counter[int] = Counter()
+    for each in lines:
+        item, passed, metrics = each["index"], each["first_try"]["passed"], each["metrics"]
+        judged = not (passed or each.get("given_up") or metrics["verifier_error"]) and condition != "first_try"
+        yield {
+            **each,
+            **{"item": item, "sample": samples[item], "condition": condition, "first_passed": float(passed)},
+            **{"first_category": each["first_try"]["category"], "second_category": metrics["category"]},
+            "passed_within": [metrics["second_try"]] if judged else None,
+        }
+        samples[item] += 1

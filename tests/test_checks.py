@@ -11,7 +11,8 @@ import pytest
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
-from verl_reflect.checks import CHECKS, Run, UnfitError
+from verl_reflect.checked_run import Run, UnfitError
+from verl_reflect.checks import CHECKS
 from verl_reflect.preflight import Preflight
 from verl_reflect.toy.model import build_model
 from verl_reflect.toy.tokenizer import build_tokenizer

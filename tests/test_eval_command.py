@@ -153,6 +153,29 @@ def test_what_else_differs_is_said_and_other_data_are_refused(folder: Path) -> N
         assert refused.exit_code == 1 and sentence in said(refused) and "Traceback" not in refused.output
 
 
+def test_a_folder_that_is_no_evaluation_is_refused_with_what_is_missing(tmp_path: Path) -> None:
+    def refusal() -> str:
+        refused = CliRunner().invoke(app, ["eval-compare", str(tmp_path), str(tmp_path)])
+        assert refused.exit_code == 1 and refused.stderr.count("\n") == 1
+        return refused.stderr.removeprefix("verl-reflect: ").rstrip()
+
+    assert refusal() == (
+        f"{tmp_path} holds no finished evaluation, for there is no summary.json in it; verl-reflect eval --out "
+        f"{tmp_path} makes it, and goes on where an earlier one stopped."
+    )
+    summary, anew = tmp_path / "summary.json", "repeat its verl-reflect eval, which writes it anew."
+    for text, why in (
+        ("{", "Expecting property name"),
+        ('{"format": 0}', "another version"),
+        ('{"format": 1}', "results"),
+        ("[]", "must be"),
+    ):
+        summary.write_text(text)
+        assert refusal().startswith(f"{summary} cannot be read (") and why in refusal() and refusal().endswith(anew)
+    summary.write_text('{"format": 1, "results": []}')
+    assert refusal() == f"There is no file {tmp_path / 'transcripts.parquet'}; {anew}"
+
+
 @pytest.mark.parametrize(
     ("more", "code", "sentence"),
     [

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from scripted_evaluation import RIGHT, WRONG, Model, hint, write_rows
 
 from verl_reflect.agent_loop import RetryAgentLoop
-from verl_reflect.checks import UnfitError
+from verl_reflect.checked_run import UnfitError
 from verl_reflect.evaluate.command import Evaluated, Evaluating
 from verl_reflect.evaluate.console import lines
 from verl_reflect.evaluate.settings import EvalSettings

@@ -19,7 +19,8 @@ from verl.experimental.agent_loop.agent_loop import DictConfigWrap
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from verl_reflect.agent_loop import ReflectRetryAgentLoop, RetryAgentLoop
-from verl_reflect.checks import CHECKS, Run
+from verl_reflect.checked_run import Run
+from verl_reflect.checks import CHECKS
 from verl_reflect.cli import app
 from verl_reflect.doctor import Finding
 from verl_reflect.finding import Doubt

@@ -11,7 +11,8 @@ import pytest
 from conftest import compose_config
 from typer.testing import CliRunner
 
-from verl_reflect.checks import CHECKS, Run
+from verl_reflect.checked_run import Run
+from verl_reflect.checks import CHECKS
 from verl_reflect.cli import app
 from verl_reflect.judge import RewardFunction
 from verl_reflect.tasks.registry import load_task

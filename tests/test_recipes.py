@@ -8,7 +8,8 @@ import pytest
 from conftest import compose_config
 from omegaconf import OmegaConf
 
-from verl_reflect.checks import CHECKS, Run
+from verl_reflect.checked_run import Run
+from verl_reflect.checks import CHECKS
 
 SCRIPTS = sorted((Path(__file__).parents[1] / "recipes" / "reflect_grpo").glob("*.sh"))
 
@@ -36,6 +37,6 @@ def test_a_script_asks_for_a_run_that_can_work(script: Path, tmp_path: Path) -> 
 
 
 def test_the_recipe_names_the_verl_that_is_checked_for() -> None:
-    from verl_reflect.checks import TESTED_VERL
+    from verl_reflect.config_checks import TESTED_VERL
 
     assert (SCRIPTS[0].parent / "REQUIRED_VERL.txt").read_text().strip() == f"verl{TESTED_VERL}"

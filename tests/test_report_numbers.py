@@ -1,13 +1,16 @@
 """The report's numbers, on runs small enough to count by hand."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from report_folders import PASS, Line, blind, failures, group, line, said, write_evaluation, write_run
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 
-from verl_reflect.accuracy import rate
+from verl_reflect.accuracy import Estimate, rate
 from verl_reflect.report.advantage import advantages
 from verl_reflect.report.browser import MAX_ITEMS, browser
 from verl_reflect.report.cost import Cost, costs
@@ -49,10 +52,71 @@ def test_attempts_that_the_model_makes_have_a_first_try_and_a_sum_of_both(tmp_pa
 
 def test_an_item_that_was_sampled_often_counts_once(tmp_path: Path) -> None:
     sampled = [*failures(True, False), *failures(True, True), *failures(True, False), *failures(True, True)]
-    [source] = read_sources([str(write_evaluation(tmp_path / "eval", {"reflect": sampled}))])
-    [row] = rows([source])
+    [row] = rows(one(tmp_path, [], sampled))
     assert row.items == 2 and row.after is not None and row.after.value == 0.75
     assert row.after.high == 1.0 and row.after.low == pytest.approx(0.75 - 1.96 * 0.25, abs=1e-3)
+
+
+def rewrite(folder: Path, change: Callable[[Any], object]) -> str:
+    """Change the results in an evaluation's summary, and return the folder."""
+    path = folder / "summary.json"
+    summary = json.loads(path.read_text())
+    change(summary["results"][0])
+    path.write_text(json.dumps(summary))
+    return str(folder)
+
+
+def of_another_kind(results: Any) -> None:
+    """Numbers that nobody can count from the transcripts."""
+    for number, each in enumerate(results["accuracies"]):
+        each |= {"accuracy": {"value": number / 100, "low": 0.0, "high": 1.0}, "items": 70 + number}
+    for each in results["contrasts"]:
+        each["change"]["difference"] = {"value": 0.77, "low": 0.7, "high": 0.8}
+
+
+def evaluated(folder: Path) -> Path:
+    solved = line(index=2, first_try=PASS, own_attempt=True)
+    reflected = [*failures(True, False, own_attempt=True), solved]
+    retried = [*failures(False, False, own_attempt=True, reflection=None), solved]
+    return write_evaluation(folder, {"reflect": reflected, "blind": retried})
+
+
+def test_an_evaluations_numbers_are_those_that_it_counted_itself(tmp_path: Path) -> None:
+    base = rewrite(evaluated(tmp_path / "base"), of_another_kind)
+    tuned = str(evaluated(tmp_path / "tuned"))
+    found = {(row.label, row.measure.name): row for row in rows(read_sources([base, tuned]))}
+    first, both = found["base", "First try"], found["base", "Within two tries after reflecting"]
+    assert (first.after, first.items) == (Estimate(0.0, 0.0, 1.0), 70)
+    assert (both.after, both.items) == (Estimate(0.01, 0.0, 1.0), 71)
+    later = found["tuned", "Within two tries after reflecting"]
+    assert later.before == both.after and later.after == rate([True, False, True]) and later.items == 3
+
+
+def test_an_evaluations_controls_are_compared_where_the_first_try_failed(tmp_path: Path) -> None:
+    sources = read_sources([rewrite(evaluated(tmp_path / "eval"), of_another_kind)])
+    [found] = comparisons(sources)
+    assert (found.measure.name, found.than.name, found.gain) == (
+        "Second try after reflecting",
+        "Second try without reflecting",
+        Estimate(0.77, 0.7, 0.8),
+    )
+    assert story(sources).endswith(
+        "Where its first try failed, “eval” is 77.0 (70.0 to 80.0) points better after reflecting than without "
+        "reflecting."
+    )
+
+
+def test_known_failures_have_the_evaluations_second_try_on_failures(tmp_path: Path) -> None:
+    folder = write_evaluation(tmp_path / "eval", {"reflect": failures(True, False)})
+    [row] = rows(read_sources([rewrite(folder, of_another_kind)]))
+    assert row.measure.known_failures and (row.after, row.items) == (Estimate(0.0, 0.0, 1.0), 70)
+
+
+def test_evaluations_that_share_a_label_are_counted_together(tmp_path: Path) -> None:
+    folders = [rewrite(evaluated(tmp_path / name), of_another_kind) for name in ("eval-1", "eval-2")]
+    sources = read_sources(folders)
+    assert [row.items for row in rows(sources)] == [3, 3, 3]
+    assert [each.measure.name for each in comparisons(sources)] == ["Within two tries after reflecting"]
 
 
 def test_the_share_of_nothing_is_unknown_and_of_half_an_item_is_anything() -> None:
@@ -109,7 +173,8 @@ def test_the_paragraph_claims_no_change_whose_interval_includes_zero(tmp_path: P
 
 def test_a_control_that_does_as_well_is_said_to_do_so(tmp_path: Path) -> None:
     told = story(one(tmp_path, [], [*failures(True, False, True), *blind(False, False, True)]))
-    assert "Whether “run” is better after reflecting than without reflecting cannot be said: the interval of" in told
+    unsure = "On the same tasks it cannot be said whether “run” is better after reflecting than without reflecting:"
+    assert f"{unsure} the interval of" in told
 
 
 def test_without_reflections_there_is_no_paragraph(tmp_path: Path) -> None:

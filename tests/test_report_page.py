@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -9,13 +11,15 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from report_folders import blind, failures, group, line, said, write_run
+from report_folders import blind, failures, group, line, said, write_evaluation, write_run
 from typer.testing import CliRunner
 
 from verl_reflect.cli import app
+from verl_reflect.evaluate.summary import Summary
+from verl_reflect.evaluate.table import success_grids
 from verl_reflect.judge import Judgement
+from verl_reflect.report.looks import SERIES
 from verl_reflect.report.page import page
-from verl_reflect.report.plots import SERIES
 from verl_reflect.report.reading import read_sources
 
 HOSTILE = (
@@ -135,6 +139,21 @@ def test_a_plot_is_told_in_words_too(html: str) -> None:
     )
 
 
+def test_the_tables_of_an_evaluation_are_shown_as_it_printed_them(tmp_path: Path) -> None:
+    first, second = failures(True, False, own_attempt=True), failures(True, True, own_attempt=True)
+    again = [*failures(False, False, own_attempt=True, reflection=None)] * 2
+    folder = write_evaluation(tmp_path / "eval", {"reflect": [*first, *second], "blind": again})
+    html = page(read_sources([str(folder)]))
+    for grid in success_grids(Summary.read(folder).results[0]):
+        assert f"as <code>verl-reflect eval</code> counted it. {grid.title}</caption>" in html
+        table = html[html.index(grid.title) :].partition("</table>")[0]
+        cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(<td.*)</tr>", table)]
+        assert [[cell.replace("−", "-").replace("&lt;", "<") for cell in row] for row in cells] == [
+            list(row) for row in grid.rows
+        ]
+    assert "pass@k" in html and "k = 2" in html
+
+
 def test_the_command_writes_page_plots_and_table(tmp_path: Path) -> None:
     a_run(tmp_path / "trained-1")
     out = ["--out", f"{tmp_path}/r.html", "--plots", f"{tmp_path}/plots", "--markdown", f"{tmp_path}/t.md"]
@@ -153,6 +172,29 @@ def test_the_command_refuses_in_one_sentence(tmp_path: Path) -> None:
     assert result.stderr == (
         f"verl-reflect: There is no folder {tmp_path}/nowhere; name the folder of a run or an evaluation.\n"
     )
+
+
+WITHOUT_MATPLOTLIB = "import sys; sys.modules['matplotlib'] = None; from verl_reflect.cli import app; app()"
+
+
+@pytest.mark.parametrize("more", [[], ["--plots", "plots"]])
+def test_without_matplotlib_one_sentence_says_what_to_install(tmp_path: Path, more: list[str]) -> None:
+    a_run(tmp_path / "run")
+    command = [sys.executable, "-c", WITHOUT_MATPLOTLIB, "report", "run", *more]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and not (tmp_path / "report.html").exists()
+    assert done.stderr.splitlines()[-1] == (
+        "verl-reflect: Curves are drawn by matplotlib, which is not installed; pip install verl-reflect[plot]."
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_a_page_without_curves_needs_no_matplotlib(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "eval", {"reflect": failures(True, False)})
+    command = [sys.executable, "-c", WITHOUT_MATPLOTLIB, "report", "eval"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "so there are no curves" in (tmp_path / "report.html").read_text()
 
 
 def palettes() -> dict[str, dict[str, str]]:

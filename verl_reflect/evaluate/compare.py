@@ -1,6 +1,5 @@
 """`verl-reflect eval-compare BEFORE AFTER`: what training changed, answer by answer on the same items."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from verl_reflect.accuracy import Estimate
 from verl_reflect.clusters import Answer, estimate
 from verl_reflect.evaluate.forgetting import Scores, read_scores
 from verl_reflect.evaluate.measures import ALL, FAILURES, Successes, categories, first_tries, on_failures, overall
-from verl_reflect.evaluate.output import FORMAT
 from verl_reflect.evaluate.record import FIRST_TRY
+from verl_reflect.evaluate.summary import Summary
 from verl_reflect.evaluate.table import Grid, category_grid, name_of, p_value
 from verl_reflect.evaluate.transcripts import read_counted
 from verl_reflect.paired import Comparison, compare
@@ -30,13 +29,8 @@ class Folder:
     @classmethod
     def read(cls, path: Path) -> "Folder":
         """Read it. Raises ValueError, in one sentence, if the folder holds no finished evaluation."""
-        try:
-            summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{path} holds no finished evaluation: {error}") from error
-        if summary.get("format") != FORMAT:
-            raise ValueError(f"{path} is of another version; repeat its verl-reflect eval, which writes it anew.")
-        return cls(path, summary, read_counted(path / "transcripts.parquet"), read_scores(path))
+        facts = Summary.read(path).facts
+        return cls(path, facts, read_counted(path / "transcripts.parquet"), read_scores(path))
 
     @property
     def conditions(self) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra.errors import HydraException
 from rich.console import Console
 
-from verl_reflect.checks import UnfitError
+from verl_reflect.checked_run import UnfitError
 from verl_reflect.evaluate.checkpoint import hugging_face_folder
 from verl_reflect.evaluate.command import Evaluated, Evaluating
 from verl_reflect.evaluate.compare import Folder, doubts

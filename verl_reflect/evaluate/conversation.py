@@ -14,7 +14,7 @@ from verl.experimental.agent_loop.agent_loop import DictConfigWrap
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from verl_reflect.agent_loop import RetryAgentLoop, Session
-from verl_reflect.checks import Run
+from verl_reflect.checked_run import Run
 from verl_reflect.control_loops import FirstTryAgentLoop
 from verl_reflect.episode import Episode, Utterance
 from verl_reflect.evaluate.client import FleetClient

@@ -15,11 +15,9 @@ from verl_reflect.evaluate.conversation import index_of
 from verl_reflect.evaluate.measures import Results, results_by_source
 from verl_reflect.evaluate.record import FIRST_TRY, Records
 from verl_reflect.evaluate.settings import EvalSettings
+from verl_reflect.evaluate.summary import FILE_NAME, FORMAT
 from verl_reflect.evaluate.table import grids
 from verl_reflect.evaluate.transcripts import transcripts, write_transcripts
-
-FORMAT = 1
-"""Of the files. Counted up when a reader would have to change."""
 
 
 def write_results(
@@ -48,7 +46,7 @@ def write_results(
     if said := list(_said(records, settings)):
         write_table(folder / "reflections.parquet", _with_reflections(table, said), card)
     write_whole(folder / "summary.md", "\n".join(grid.markdown() for each in found for grid in grids(each)))
-    write_whole(folder / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    write_whole(folder / FILE_NAME, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     return found
 
 

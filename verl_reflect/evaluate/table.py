@@ -44,6 +44,12 @@ class Grid:
 
 def grids(found: Results) -> Iterator[Grid]:
     """The tables of one data source that have something in them."""
+    yield from success_grids(found)
+    yield category_grid(f"{found.data_source}: answers by error category", found.categories)
+
+
+def success_grids(found: Results) -> Iterator[Grid]:
+    """Those of how often what passes: accuracies, differences, pass@k."""
     yield Grid(
         f"{found.data_source}: accuracy, % (95 % interval)",
         ("", "of", "accuracy", "items", "answers"),
@@ -57,7 +63,6 @@ def grids(found: Results) -> Iterator[Grid]:
         )
     if found.pass_at:
         yield _pass_at(found.data_source, found.pass_at)
-    yield category_grid(f"{found.data_source}: answers by error category", found.categories)
 
 
 def category_grid(title: str, categories: Mapping[str, Mapping[str, int]]) -> Grid:

@@ -118,6 +118,8 @@ def write_transcripts(path: Path, rows: Sequence[Mapping[str, Any]], card: Mappi
 
 def read_counted(path: Path) -> list[dict[str, Any]]:
     """The columns that the measures are counted from. Raises ValueError, in one sentence, if the file has them not."""
+    if not path.is_file():
+        raise ValueError(f"There is no file {path}; repeat its verl-reflect eval, which writes it anew.")
     try:
         return pq.read_table(path, columns=[*COUNTED, *CATEGORIES]).to_pylist()
     except (OSError, pa.ArrowInvalid, KeyError) as error:

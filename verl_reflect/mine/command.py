@@ -12,7 +12,9 @@ import pyarrow as pa
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 
-from verl_reflect.checks import CHECKS, ROWS_LOOKED_AT, Run
+from verl_reflect.checked_run import Run
+from verl_reflect.checks import CHECKS
+from verl_reflect.data_checks import ROWS_LOOKED_AT
 from verl_reflect.dataset_files import file_hash
 from verl_reflect.doctor import USUAL_OVERRIDES, composed
 from verl_reflect.judge import Judge, RewardFunction

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from verl_reflect.chat_template import before_special, offer_tools, special_ids
-from verl_reflect.checks import Run
+from verl_reflect.checked_run import Run
 
 
 class Prompts:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hydra.errors import HydraException
 
-from verl_reflect.checks import UnfitError
+from verl_reflect.checked_run import UnfitError
 from verl_reflect.journal import JournalError
 from verl_reflect.mine.command import Mined, Mining, StartError, configuration
 from verl_reflect.mine.fleet import NoServerError

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from verl_reflect.report.curves import reflection_curves, training_curves, validation_curves
+from verl_reflect.report.curves import reflection_curves, top_of, training_curves, validation_curves
 from verl_reflect.report.markdown import markdown
 from verl_reflect.report.page import page
-from verl_reflect.report.plots import save, top_of
 from verl_reflect.report.reading import Source, read_sources
 from verl_reflect.report.results import by_label
 
@@ -28,9 +27,13 @@ def write_report(folders: Sequence[str], out: Path, plots: Path | None, table: P
 
 def _save_plots(sources: Sequence[Source], folder: Path) -> Iterator[Path]:
     labels = list(by_label(sources))
-    for curves in ([*validation_curves(sources), *training_curves(sources)], reflection_curves(sources)):
-        for curve in curves:
-            yield from save(curve, labels, top_of(curves), folder)
+    read_together = ([*validation_curves(sources), *training_curves(sources)], reflection_curves(sources))
+    if any(read_together):
+        from verl_reflect.report.plots import save  # needs matplotlib, which the page has asked for
+
+        for curves in read_together:
+            for curve in curves:
+                yield from save(curve, labels, top_of(curves), folder)
 
 
 def _write(path: Path, text: str) -> Path:

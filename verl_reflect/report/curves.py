@@ -4,6 +4,7 @@ With several seeds the band goes from the lowest seed to the highest; with one i
 none where a number has no interval.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,12 @@ class Curve:
     def name(self) -> str:
         """Of its files."""
         return re.sub(r"[^a-z0-9]+", "-", f"{self.title} {self.about}".lower()).strip("-")
+
+
+def top_of(curves: Sequence[Curve]) -> float:
+    """Where the axis of shares ends, in percent: the same for plots that are read side by side."""
+    highest = [point[3] for curve in curves if curve.share for line in curve.lines for point in line.points]
+    return min(100.0, 10 * math.ceil(11 * max(highest, default=1.0)))
 
 
 def validation_curves(sources: Sequence[Source]) -> list[Curve]:

@@ -1,7 +1,7 @@
 """What is measured, on which items, and with what interval.
 
 Intervals are at 95 % and over items. An item that was sampled several times, or under several seeds, counts once, with
-its mean: its samples are not independent.
+its mean: its samples are not independent. What an evaluation has counted itself is taken from its summary.
 """
 
 import math
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from verl_reflect.accuracy import Estimate, Z, gain, rate
+from verl_reflect.evaluate.measures import ALL, FAILURES, Accuracy, Results
+from verl_reflect.evaluate.record import FIRST_TRY
 from verl_reflect.report.session import CONDITIONS, Item, Session
 
 AFTER = {
@@ -52,6 +54,12 @@ class Measure:
         for session in filter(self.holds, sessions):
             found[session.item].append(float(session.passed) if self.first else session.in_the_end)
         return {item: fmean(values) for item, values in found.items()}
+
+    def counted(self, results: Iterable[Results]) -> Accuracy | None:
+        """The same in an evaluation's summary; None if it is not in it."""
+        tried, of = (FIRST_TRY, ALL) if self.first else (self.condition, FAILURES if self.known_failures else ALL)
+        accuracies = (each for found in results if found.data_source == self.data_source for each in found.accuracies)
+        return next((each for each in accuracies if (each.tried, each.of) == (tried, of) and each.within <= 1), None)
 
 
 def measures(sessions: Iterable[Session]) -> list[Measure]:

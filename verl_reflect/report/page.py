@@ -18,11 +18,13 @@ from markupsafe import Markup
 
 from verl_reflect import __version__
 from verl_reflect.accuracy import Estimate
+from verl_reflect.evaluate.table import Grid, success_grids
+from verl_reflect.extras import need_matplotlib
 from verl_reflect.report.browser import browser
 from verl_reflect.report.cost import costs
-from verl_reflect.report.curves import Curve, reflection_curves, training_curves, validation_curves
+from verl_reflect.report.curves import Curve, reflection_curves, top_of, training_curves, validation_curves
 from verl_reflect.report.errors import error_counts
-from verl_reflect.report.plots import SVG_DASHES, inline_svg, top_of
+from verl_reflect.report.looks import SVG_DASHES
 from verl_reflect.report.reading import Source
 from verl_reflect.report.results import by_label, comparisons, rows
 from verl_reflect.report.sayings import Saying, sayings
@@ -56,6 +58,7 @@ def page(sources: Sequence[Source]) -> str:
         seeded=any(row.seeds for row in found),
         after="After" if compared else "Success",
         comparisons=comparisons(sources),
+        evaluations=_evaluations(sources),
         success_plots=_plots([*validation_curves(sources), *training_curves(sources)], labels),
         reflection_plots=_plots(reflection_curves(sources), labels),
         errors=_by_measure(error_counts(sources)),
@@ -77,7 +80,17 @@ def _by_measure(found: Iterable[Any]) -> list[tuple[Any, list[Any]]]:
     return [(measure, list(same)) for measure, same in groupby(found, key=attrgetter("measure"))]
 
 
+def _evaluations(sources: Iterable[Source]) -> list[tuple[str, Grid]]:
+    """What `verl-reflect eval` printed of each evaluation."""
+    return [(source.name, grid) for source in sources for found in source.results for grid in success_grids(found)]
+
+
 def _plots(curves: Sequence[Curve], labels: Sequence[str]) -> list[tuple[Curve, Markup]]:
+    if not curves:
+        return []
+    need_matplotlib()
+    from verl_reflect.report.plots import inline_svg
+
     top = top_of(curves)
     return [(curve, Markup(inline_svg(curve, labels, top))) for curve in curves]
 

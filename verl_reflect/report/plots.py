@@ -5,7 +5,6 @@ files can be had, on white.
 """
 
 import io
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from verl_reflect.report.curves import Curve, Line
+from verl_reflect.report.looks import DASHES, FAINT, INK, SERIES
 
-INK, FAINT = "#222222", "#d9d9d9"
-SERIES = ("#0072b2", "#d55e00", "#007a5a", "#9b4f96", "#6b6b6b")
-DASHES = ((), (4.5, 2), (1.2, 1.8), (5, 2, 1.2, 2), (1.2, 4))
-"""Lengths of line and gap, in line widths."""
-SVG_DASHES = tuple(" ".join(f"{2.5 * each:g}" for each in dash) or "none" for dash in DASHES)
-"""The same for the keys of the page, whose lines are 2.5 wide."""
 MARKERS = ("o", "s", "^", "D", "v")
 IN_PAGE = {INK: "var(--ink)", FAINT: "var(--rule)"} | {
     colour: f"var(--series-{number})" for number, colour in enumerate(SERIES, start=1)
@@ -43,12 +37,6 @@ STYLE: dict[Any, Any] = {
 WIDTH, HEIGHT = 4.6, 3.1  # inches: small enough that text stays readable on a phone
 _ID = re.compile(r'(?<=id=")|(?<=href="#)|(?<=url\(#)')
 _NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
-
-
-def top_of(curves: Sequence[Curve]) -> float:
-    """Where the axis of shares ends, in percent: the same for plots that are read side by side."""
-    highest = [point[3] for curve in curves if curve.share for line in curve.lines for point in line.points]
-    return min(100.0, 10 * math.ceil(11 * max(highest, default=1.0)))
 
 
 def draw(curve: Curve, labels: Sequence[str], top: float) -> Figure:

@@ -1,7 +1,8 @@
 """Reads what a report is made from: the folder of a run, or of an evaluation.
 
 A run has `metrics.jsonl` (verl's file logger), and `transcripts/<step>.jsonl` one folder down, of validations and of
-training (`trainer.validation_data_dir`, `trainer.rollout_data_dir`). An evaluation has `transcripts.parquet`.
+training (`trainer.validation_data_dir`, `trainer.rollout_data_dir`). An evaluation has `summary.json` and
+`transcripts.parquet`; one that was stopped has neither yet, but `journal.jsonl`.
 """
 
 import json
@@ -13,11 +14,14 @@ from typing import Any
 
 import pyarrow.parquet
 
+from verl_reflect.evaluate.measures import Results
+from verl_reflect.evaluate.summary import Summary
 from verl_reflect.metrics_log import FILE_NAME, StepMetrics, read_metrics
 from verl_reflect.report.session import Session, readable, with_conditions
 from verl_reflect.report.settings import Settings
 
 EVALUATION = "transcripts.parquet"
+JOURNAL = "journal.jsonl"
 _SEED = re.compile(r"(?P<label>.+)-(?P<seed>\d+)")
 
 Sessions = Sequence[Session]
@@ -43,6 +47,10 @@ class Source:
     """Of a run its last validation, of an evaluation itself."""
     before_name: str = ""
     after_name: str = ""
+    results_before: Sequence[Results] = ()
+    """What the evaluation `before` counted itself; empty for a run."""
+    results: Sequence[Results] = ()
+    """The same of `after`."""
 
     @property
     def name(self) -> str:
@@ -99,23 +107,25 @@ def _compared(sources: Iterable[Source]) -> Iterator[Source]:
             yield source
             first = first or (None if source.is_run else source)
         else:
-            yield replace(source, before=first.after, before_name=first.name)
+            yield replace(source, before=first.after, before_name=first.name, results_before=first.results)
 
 
 def _read(folder: Path, label: str, seed: str) -> Source:
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}; name the folder of a run or an evaluation.")
-    if (folder / EVALUATION).exists():
+    if (folder / EVALUATION).exists() or (folder / JOURNAL).exists():
         return _evaluation(folder, label, seed)
     return _run(folder, label, seed)
 
 
 def _evaluation(folder: Path, label: str, seed: str) -> Source:
     """Conversations that were given up or not judged are left out, as the evaluation itself leaves them out."""
+    counted = Summary.read(folder).results
+    results = [replace(each, data_source=readable(each.data_source)) for each in counted]
     lines = pyarrow.parquet.read_table(folder / EVALUATION).to_pylist()
     judged = [line for line in lines if not line.get("given_up") and not line["metrics"]["verifier_error"]]
     sessions = with_conditions([_session(folder / EVALUATION, number, line) for number, line in enumerate(judged, 1)])
-    return Source(label, seed, settings=Settings.of(folder), after=sessions, after_name=label)
+    return Source(label, seed, settings=Settings.of(folder), after=sessions, after_name=label, results=results)
 
 
 def _run(folder: Path, label: str, seed: str) -> Source:

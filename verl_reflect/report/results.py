@@ -1,9 +1,13 @@
-"""The results table and what is compared with what: by label, over the seeds of a label, item by item."""
+"""The results table and what is compared with what: by label, over the seeds of a label, item by item.
+
+A label that is one evaluation has the numbers that `verl-reflect eval` printed, from its summary.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from verl_reflect.accuracy import Estimate
+from verl_reflect.evaluate.measures import FAILURES, Accuracy, Results
 from verl_reflect.report.measures import Measure, Values, difference, headline, mean_of_seeds, measures, share
 from verl_reflect.report.reading import Source
 
@@ -57,16 +61,24 @@ def rows(sources: Sequence[Source]) -> list[Row]:
 
 def _row(label: str, measure: Measure, seeds: Sequence[Source]) -> Row:
     before, after = _before(measure, seeds), _after(measure, seeds)
+    was, now = _counted(measure, seeds)
     gains = [difference(measure.values(seed.before), measure.values(seed.after)) for seed in seeds]
     return Row(
         label,
         measure,
-        len(after),
-        share(before),
-        share(after),
+        now.items if now else len(after),
+        was.accuracy if was else share(before),
+        now.accuracy if now else share(after),
         difference(before, after),
         tuple(gain for gain in gains if gain) if len(seeds) > 1 else (),
     )
+
+
+def _counted(measure: Measure, seeds: Sequence[Source]) -> tuple[Accuracy | None, Accuracy | None]:
+    """Before and after in an evaluation's own summary. There is none of several seeds, nor of a run."""
+    if len(seeds) > 1:
+        return None, None
+    return measure.counted(seeds[0].results_before), measure.counted(seeds[0].results)
 
 
 def _before(measure: Measure, seeds: Iterable[Source]) -> Values:
@@ -91,10 +103,22 @@ def _with_controls(
 ) -> Iterable[Comparison]:
     others = [each for each in found if not each.first and each.condition != "reflect"]
     for label, seeds in labels.items():
+        if len(seeds) == 1 and seeds[0].results:
+            yield from _contrasts(label, main, seeds[0].results)
+            continue
         for other in others:
             gain = difference(_after(other, seeds), _after(main, seeds))
             if gain:
                 yield Comparison(label, label, main, other, gain)
+
+
+def _contrasts(label: str, main: Measure, results: Iterable[Results]) -> Iterable[Comparison]:
+    """Those of an evaluation's own summary, which compares where the first try failed."""
+    reflect = replace(main, known_failures=True)
+    for found in (each for each in results if each.data_source == main.data_source):
+        for contrast in (each for each in found.contrasts if each.of == FAILURES):
+            than = replace(reflect, condition=contrast.first)
+            yield Comparison(label, label, reflect, than, contrast.change.difference)
 
 
 def _with_other_labels(main: Measure, labels: Mapping[str, Sequence[Source]]) -> Iterable[Comparison]:

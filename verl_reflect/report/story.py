@@ -14,7 +14,7 @@ def story(sources: Sequence[Source]) -> str:
     if main is None:
         return ""
     told = [_told(row) for row in rows(sources) if row.measure == main]
-    compared = [_compared(each) for each in comparisons(sources) if each.label == sources[0].label]
+    compared = [_compared(each, main) for each in comparisons(sources) if each.label == sources[0].label]
     return " ".join([f"{_opening(main, sources)}: {'; '.join(told)}.", *compared])
 
 
@@ -36,16 +36,17 @@ def _told(row: Row) -> str:
     return f"{before}, {'a rise' if row.gain.value > 0 else 'a fall'} of {_points(_size(row.gain))}"
 
 
-def _compared(found: Comparison) -> str:
+def _compared(found: Comparison, main: Measure) -> str:
+    on = "On the same tasks" if found.measure == main else "Where its first try failed,"
     if found.other == found.label:
         here, there = f" {AFTER[found.measure.condition]}", AFTER[found.than.condition]
     else:
         here, there = "", f"“{found.other}”"
     if _includes_zero(found.gain):
         points = f"the interval of {_points(found.gain, '+')} includes zero"
-        return f"Whether “{found.label}” is better{here} than {there} cannot be said: {points}."
+        return f"{on} it cannot be said whether “{found.label}” is better{here} than {there}: {points}."
     how = "better" if found.gain.value > 0 else "worse"
-    return f"On the same tasks “{found.label}” is {_points(_size(found.gain))} {how}{here} than {there}."
+    return f"{on} “{found.label}” is {_points(_size(found.gain))} {how}{here} than {there}."
 
 
 def _includes_zero(gain: Estimate) -> bool:
