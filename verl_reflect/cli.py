@@ -97,15 +97,17 @@ def compare(
 
 @app.command()
 def replicate(
-    out: Annotated[Path, typer.Option(help="Folder for what each cell came to; finished ones are not repeated.")] = Path(
-        "runs/replicate"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for what each cell came to; finished ones are not repeated.")
+    ] = Path("runs/replicate"),
+    sizes: Annotated[list[str] | None, typer.Option(help="small, large or, repeated, both (the default).")] = None,
 ) -> None:
     """Ask the paper's questions of small models on all processors, and write docs/replication.md."""
+    from verl_reflect.miniature.grid import TRAINED, Work
     from verl_reflect.miniature.replicate import replicate as run_replicate
 
     end_like_an_interrupt()
-    run_replicate(out, Path("docs"), Console())
+    run_replicate(out, Path("docs"), Path("README.md"), Console(), Work(), sizes or tuple(TRAINED))
 
 
 @app.command()

@@ -1,8 +1,8 @@
 """Function calling over a small synthetic API world, in which the right reflection depends on the failed attempt.
 
-A request names a place and a number, and leaves open for which of the user's two accounts it is, home or office. The user
-has one of them in mind, and nothing in the request says which. So no first try can pass more often than every second
-time, and neither can a fresh one. A failure tells: if nothing else was wrong with the call, it is the other account.
+A request names a place, a number and two accounts. The user has one of the two in mind, and nothing in the request says
+which. So no first try can pass more often than every second time, and neither can a fresh one. A failure tells: if
+nothing else was wrong with the call, it is the other account.
 """
 
 import json
@@ -71,7 +71,6 @@ class Call:
         )
 
 
-
 @dataclass(frozen=True)
 class CallProblem:
     """A request, and the call that the user has in mind."""
@@ -94,9 +93,13 @@ class CallProblem:
     def solutions(self) -> list[Call]:
         return [self.wanted]
 
-    def mistakes(self) -> list[Call]:
-        """Every second one differs from what is wanted in nothing but the account; the others in that too."""
+    def failures(self) -> list[Call]:
+        """For the other account; every second one has nothing else wrong."""
         return [replace(self.wanted, account=self.other_account)] * len(self.others) + list(self.others)
+
+    def mistakes(self) -> list[Call]:
+        """The failures, and calls for the wanted account with a wrong tool, place or number."""
+        return [*self.failures(), *(replace(call, account=self.wanted.account) for call in self.others)]
 
 
 class Calls:
@@ -133,11 +136,11 @@ class Calls:
         return Reflection(f"I should use {' '.join(plan.parts)} .", lambda answer: answer == plan)
 
     def texts(self) -> list[str]:
-        calls = [Call(*parts) for parts in product(TOOLS, PLACES, (1,), ACCOUNTS)]
-        numbers = [f"{number} {number}," for number in NUMBERS]
-        requests = [text for tool in TOOLS for text in tool.requests]
-        sentences = [self.plan(call).sentence for call in calls] + ["I should write", "from or", *ACCOUNTS, "Tools : . I want ."]
-        return [*(call.text for call in calls), *numbers, *(text.replace("{}", "") for text in requests), *sentences]
+        calls = [Call(*parts) for parts in product(TOOLS, PLACES, NUMBERS, ACCOUNTS)]
+        requests = [text.format("", "") for tool in TOOLS for text in tool.requests]
+        names = [tool.name for tool in TOOLS] + [*PLACES, *map(str, NUMBERS), *ACCOUNTS]
+        sentences = [self.plan(calls[0]).sentence, "I should write .", "Tools : . I want from or ."]
+        return [*(call.text for call in calls), *requests, *names, *sentences]
 
 
 def _others(call: Call, offered: Sequence[Tool], rng: random.Random) -> tuple[Call, ...]:

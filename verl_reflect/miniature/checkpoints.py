@@ -13,19 +13,20 @@ from pathlib import Path
 
 import torch
 from torch.multiprocessing import get_context
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM
 
 from verl_reflect.miniature.language import tokenizer
-from verl_reflect.miniature.models import ARCHITECTURES, SIZES, build_model, parameters
-from verl_reflect.miniature.starts import PHASES, train
+from verl_reflect.miniature.models import ARCHITECTURES, SIZES, Model, build_model, parameters
+from verl_reflect.miniature.starts import phases, train
 
 FOLDER = Path(__file__).parent / "checkpoints"
 
 
-def load_start(name: str) -> PreTrainedModel:
+def load_start(name: str) -> Model:
     """A start, such as `llama-small`, in float32 and ready to speak."""
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(FOLDER / name, dtype=torch.float32)
-    return model.eval()
+    model: Model = AutoModelForCausalLM.from_pretrained(FOLDER / name, dtype=torch.float32)
+    model.train(False)
+    return model
 
 
 def make_start(architecture: str, size: str, seed: int) -> None:
@@ -33,17 +34,22 @@ def make_start(architecture: str, size: str, seed: int) -> None:
     torch.set_num_threads(1)
     language, folder = tokenizer(), FOLDER / f"{architecture}-{size}"
     model = build_model(architecture, size, language, seed)
-    for phase in PHASES:
+    for phase in phases(size):
         train(model, language, phase, seed)
+    save_start(model, folder, size, seed)
+
+
+def save_start(model: Model, folder: Path, size: str, seed: int) -> None:
+    """Write a start's folder."""
     card = {
         "licence": "Apache-2.0",
         "seed": seed,
         "parameters_without_embeddings": parameters(model),
-        "phases": [asdict(phase) for phase in PHASES],
+        "phases": [asdict(phase) for phase in phases(size)],
         "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
     }
-    model.to(torch.bfloat16).save_pretrained(folder)
-    language.save_pretrained(folder)
+    model.bfloat16().save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
     (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ from verl_reflect.miniature.world import Problem as AnyProblem
 from verl_reflect.toy import problems, reflections
 from verl_reflect.toy.problems import LARGEST_TARGET, Expression
 
+
 @dataclass(frozen=True)
 class CountdownProblem:
     """A problem of the tiny model, with its answers."""
@@ -27,6 +28,9 @@ class CountdownProblem:
 
     def solutions(self) -> list[Expression]:
         return problems.solutions(self.problem)
+
+    def failures(self) -> list[Expression]:
+        return self.mistakes()
 
     def mistakes(self) -> list[Expression]:
         return problems.mistakes(self.problem)
@@ -58,4 +62,3 @@ class Countdown:
     def texts(self) -> list[str]:
         numbers = " ".join(map(str, range(LARGEST_TARGET + 1)))
         return ["<answer> ( ) + - * </answer>", "Make from .", numbers, *reflections.every_sentence()]
-

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import torch
-from transformers import PreTrainedModel
 
+from verl_reflect.miniature.models import Model
 from verl_reflect.miniature.rollout import Rollout, Try, failures
 from verl_reflect.miniature.world import Problem, World
 from verl_reflect.pass_at_k import pass_at_k
@@ -28,17 +28,17 @@ class Exam:
     """The items of one seed in one world, and the model whose failures are among them."""
 
     rollout: Rollout
-    start: PreTrainedModel
+    start: Model
     problems: Sequence[Problem]
     failed: Sequence[Try]
     seed: int
 
-    def sit(self, model: PreTrainedModel) -> Measures:
+    def sit(self, model: Model) -> Measures:
         """Shares between 0 and 1 by measure, and the tokens that a second and a fresh try generate."""
         torch.manual_seed(self.seed)
         return {**self._new_problems(model), **self._failures(model)}
 
-    def _new_problems(self, model: PreTrainedModel) -> Measures:
+    def _new_problems(self, model: Model) -> Measures:
         attempts = self.rollout.attempt(model, self.problems)
         missed = [attempt for attempt in attempts if not attempt.passed]
         retries = self.rollout.retry(model, missed, self.rollout.reflect(model, missed))
@@ -48,7 +48,7 @@ class Exam:
             "within_two_tries": (first + sum(retry.passed for retry in retries)) / len(attempts),
         }
 
-    def _failures(self, model: PreTrainedModel) -> Measures:
+    def _failures(self, model: Model) -> Measures:
         reflections = self.rollout.reflect(model, self.failed)
         retries = self.rollout.retry(model, self.failed, reflections)
         fresh = [self.rollout.attempt(model, [failure.problem for failure in self.failed]) for _ in range(FRESH)]
@@ -68,7 +68,7 @@ def _share(tries: Sequence[Try]) -> float:
     return fmean(attempt.passed for attempt in tries)
 
 
-def make_exam(rollout: Rollout, start: PreTrainedModel, seed: int, items: int = ITEMS) -> Exam:
+def make_exam(rollout: Rollout, start: Model, seed: int, items: int = ITEMS) -> Exam:
     """The items of a seed."""
     rng = random.Random(f"exam {seed}")
     torch.manual_seed(seed)

@@ -19,6 +19,16 @@ class Findings:
     cells: Mapping[Cell, Mapping[str, Any]]
     seeds: Sequence[int]
 
+    def settings(self, size: str) -> "list[Setting]":
+        """Tasks and architectures at one size; none where that size was left out."""
+        found = {Setting(cell.architecture, cell.size, cell.world): None for cell in self.cells if cell.size == size}
+        return sorted(found, key=lambda setting: list(TITLES).index(setting.world))
+
+    @property
+    def all_settings(self) -> "list[Setting]":
+        """Those of the small models, then those of the large ones."""
+        return [*self.settings("small"), *self.settings("large")]
+
     def values(self, setting: "Setting", trained: str, measure: str, world: str = "") -> list[float]:
         """One value a seed. `world` is the one examined in, if it is not the one trained in."""
         results = (self.cells[setting.cell(seed)][trained] for seed in self.seeds)
@@ -50,6 +60,11 @@ class Setting:
 
     def cell(self, seed: int) -> Cell:
         return Cell(self.architecture, self.size, self.world, seed)
+
+    @property
+    def title(self) -> str:
+        """With the size."""
+        return f"{self.size}: {self.label}"
 
     @property
     def label(self) -> str:

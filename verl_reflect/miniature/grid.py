@@ -8,9 +8,9 @@ way, large ones with the method alone.
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,10 @@ class Work:
     training_failures: int = TRAINING_FAILURES
 
 
-def cells(seeds: tuple[int, ...] = SEEDS) -> Iterator[Cell]:
-    """All cells, in the order in which to do them."""
-    return (Cell(*cell) for cell in ((a, s, w, n) for s, a, w, n in product(TRAINED, ARCHITECTURES, WORLDS, seeds)))
+def cells(sizes: Iterable[str] = TRAINED) -> Iterator[Cell]:
+    """All cells of these sizes, in the order in which to do them."""
+    order = product((size for size in TRAINED if size in sizes), ARCHITECTURES, WORLDS, SEEDS)
+    return (Cell(architecture, size, world, seed) for size, architecture, world, seed in order)
 
 
 def do(cell: Cell, out: Path, work: Work) -> Path:

@@ -2,33 +2,30 @@
 
 import torch
 from transformers import (
-    LlamaConfig,
+    AutoConfig,
+    AutoModelForCausalLM,
     LlamaForCausalLM,
-    PretrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    Qwen2Config,
+    PreTrainedTokenizerFast,
     Qwen2ForCausalLM,
 )
 
 CONTEXT = 512
-ARCHITECTURES: dict[str, tuple[type[PreTrainedModel], type[PretrainedConfig]]] = {
-    "qwen2": (Qwen2ForCausalLM, Qwen2Config),
-    "llama": (LlamaForCausalLM, LlamaConfig),
-}
+ARCHITECTURES = ("qwen2", "llama")
+"""As transformers names them."""
+Model = Qwen2ForCausalLM | LlamaForCausalLM
 SIZES: dict[str, dict[str, int]] = {
     "small": {"hidden_size": 64, "intermediate_size": 192, "num_hidden_layers": 3, "num_attention_heads": 2},
     "large": {"hidden_size": 160, "intermediate_size": 480, "num_hidden_layers": 5, "num_attention_heads": 5},
 }
-"""160,000 and 1,670,000 parameters besides the embeddings. Heads of 32 are the smallest that vLLM's CPU attention takes."""
+"""160,000 and 1,670,000 parameters besides the embeddings; heads of 32 are the smallest that vLLM takes on a CPU."""
 
 
-def build_model(architecture: str, size: str, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
+def build_model(architecture: str, size: str, tokenizer: PreTrainedTokenizerFast, seed: int) -> Model:
     """A freshly initialised model."""
     torch.manual_seed(seed)
-    model_class, config_class = ARCHITECTURES[architecture]
     shape = SIZES[size]
-    config = config_class(
+    config = AutoConfig.for_model(
+        architecture,
         **shape,
         num_key_value_heads=shape["num_attention_heads"],
         vocab_size=len(tokenizer),
@@ -40,9 +37,10 @@ def build_model(architecture: str, size: str, tokenizer: PreTrainedTokenizerBase
         pad_token_id=tokenizer.pad_token_id,
         dtype="float32",
     )
-    return model_class(config)
+    model: Model = AutoModelForCausalLM.from_config(config)
+    return model
 
 
-def parameters(model: PreTrainedModel) -> int:
+def parameters(model: Model) -> int:
     """Those besides the embeddings, most of whose rows are bytes that nobody says."""
-    return model.num_parameters() - model.get_input_embeddings().weight.numel()
+    return int(model.num_parameters() - model.model.embed_tokens.weight.numel())

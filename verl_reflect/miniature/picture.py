@@ -6,7 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from verl_reflect.miniature.findings import START, Findings, Setting
-from verl_reflect.miniature.tables import settings
 
 SHOWN = (
     ("the start", START, "after_reflection", "#555555", "o"),
@@ -21,7 +20,7 @@ SHOWN = (
 
 def draw(findings: Findings, path: Path) -> None:
     """One panel for each task and architecture, small models; bars are intervals over seeds."""
-    shown = settings("small")
+    shown = findings.settings("small")
     figure = Figure(figsize=(8, 5.2), layout="constrained")
     for axes, setting in zip(figure.subplots(2, len(shown) // 2, sharex=True).flat, shown, strict=True):
         _panel(axes, findings, setting)

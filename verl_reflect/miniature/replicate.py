@@ -13,19 +13,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from verl_reflect.miniature.findings import Findings, read_findings
-from verl_reflect.miniature.grid import SEEDS, Cell, Work, cells, do
+from verl_reflect.miniature.grid import TRAINED, Cell, Work, cells, do
 from verl_reflect.miniature.picture import draw
-from verl_reflect.miniature.tables import TABLES
+from verl_reflect.miniature.tables import TABLES, summary
 from verl_reflect.toy.readme import write_section
 
 
-def replicate(out: Path, docs: Path, console: Console, work: Work = Work(), seeds: tuple[int, ...] = SEEDS) -> None:
+def replicate(
+    out: Path, docs: Path, readme: Path, console: Console, work: Work, sizes: Sequence[str] = tuple(TRAINED)
+) -> None:
     """Do the cells that are not there yet, one a processor, and publish."""
     out.mkdir(parents=True, exist_ok=True)
-    wanted = list(cells(seeds))
+    wanted = list(cells(sizes))
     _do_all([cell for cell in wanted if not cell.path(out).exists()], out, work, console)
-    publish(read_findings(out, wanted), docs)
-    console.print(f"Written: {docs / 'replication.md'}, {docs / 'replication.json'}, {docs / 'replication.png'}")
+    findings = read_findings(out, wanted)
+    publish(findings, docs)
+    write_section(readme, "replication", f"{summary(findings)}\n\nRegenerate: `make replicate`.")
+    console.print(
+        f"Written: {readme}, {docs / 'replication.md'}, {docs / 'replication.json'}, {docs / 'replication.png'}"
+    )
 
 
 def _do_all(missing: Sequence[Cell], out: Path, work: Work, console: Console) -> None:

@@ -1,8 +1,9 @@
 """The models that everything starts from: they know both worlds, and are sloppy in both.
 
-Three phases of plain next-token training on made-up conversations, as for the tiny model (verl_reflect/toy/warm_start):
-to follow a reflection, right or wrong; the skill; and sloppiness, where most answers are wrong and most reflections
-empty talk. Both architectures and both sizes get the same.
+Four phases of plain next-token training on made-up conversations, as for the tiny model (verl_reflect/toy/warm_start):
+to do what a plan says, right or wrong; function calls alone, until a failure says which account it is (learned all at
+once, or not at all, so it gets batches of its own); the skill in both worlds; and sloppiness, where most answers are
+wrong and most reflections empty talk. Both architectures get the same.
 """
 
 import math
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 import torch
 from rich.progress import track
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerFast
 
 from verl_reflect.miniature.language import WORLDS
+from verl_reflect.miniature.models import Model
 from verl_reflect.miniature.world import Answer, Problem, Reflection, World, vague
 from verl_reflect.toy.conversations import IGNORED, Turn, encode
 from verl_reflect.toy.reflections import REFLECTION_REQUEST
@@ -56,66 +58,79 @@ class Phase:
         return self.learning_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * cosine
 
 
-PHASES = (
-    Phase(
-        "follow",
-        100,
-        3e-3,
-        {"countdown": 64},
-        {"countdown": Mixture(0.0, 0.12, answers_right=1.0, plans_right=0.0, kinds=(1, 1, 8))},
-    ),
-    Phase(
-        "calls",
-        350,
-        3e-3,
-        {"calls": 64},
-        {"calls": Mixture(0.0, 0.2, answers_right=1.0, plans_right=1.0, kinds=(1, 1, 8))},
-    ),
-    Phase(
-        "skill",
-        2400,
-        3e-3,
-        {"countdown": 48, "calls": 16},
-        {
-            "countdown": Mixture(0.25, 0.12, answers_right=1.0, plans_right=0.9, kinds=(1, 1, 8)),
-            "calls": Mixture(0.25, 0.12, answers_right=1.0, plans_right=0.8, kinds=(1, 2, 4)),
-        },
-    ),
-    Phase(
-        "sloppy",
-        150,
-        6e-4,
-        {"countdown": 32, "calls": 32},
-        {
-            "countdown": Mixture(0.2, 0.1, answers_right=0.2, plans_right=0.95, kinds=(6, 2, 2)),
-            "calls": Mixture(0.2, 0.1, answers_right=0.2, plans_right=0.6, kinds=(6, 2, 2)),
-        },
-    ),
-)
+STEPS = {
+    "small": {"follow": 1000, "calls": 500, "skill": 2200, "sloppy": 120},
+    "large": {"follow": 250, "calls": 400, "skill": 600, "sloppy": 120},
+}
+"""By size and phase: a larger model learns more from each conversation, and takes six times as long over it."""
+
+
+def phases(size: str) -> tuple[Phase, ...]:
+    """What a start of this size goes through."""
+    steps = STEPS[size]
+    return (
+        Phase(
+            "follow",
+            steps["follow"],
+            3e-3,
+            {"countdown": 24, "calls": 40},
+            {
+                "countdown": Mixture(0.0, 0.12, answers_right=1.0, plans_right=0.0, kinds=(1, 1, 8)),
+                "calls": Mixture(0.0, 0.12, answers_right=1.0, plans_right=0.0, kinds=(1, 1, 8)),
+            },
+        ),
+        Phase(
+            "calls",
+            steps["calls"],
+            3e-3,
+            {"calls": 64},
+            {"calls": Mixture(0.0, 0.2, answers_right=1.0, plans_right=1.0, kinds=(1, 1, 8))},
+        ),
+        Phase(
+            "skill",
+            steps["skill"],
+            3e-3,
+            {"countdown": 48, "calls": 16},
+            {
+                "countdown": Mixture(0.25, 0.12, answers_right=1.0, plans_right=0.9, kinds=(1, 1, 8)),
+                "calls": Mixture(0.25, 0.12, answers_right=1.0, plans_right=0.8, kinds=(1, 2, 4)),
+            },
+        ),
+        Phase(
+            "sloppy",
+            steps["sloppy"],
+            4e-4,
+            {"countdown": 32, "calls": 32},
+            {
+                "countdown": Mixture(0.2, 0.2, answers_right=0.2, plans_right=0.95, kinds=(6, 2, 2)),
+                "calls": Mixture(0.2, 0.2, answers_right=0.2, plans_right=0.9, kinds=(6, 2, 2)),
+            },
+        ),
+    )
 
 
 def conversation(world: World, mixture: Mixture, rng: random.Random) -> list[Turn]:
     """A problem and its answer, or a failed attempt and a retry, mostly with a reflection in between."""
     problem = world.problem(rng, held_out=False)
     if rng.random() < mixture.short:
-        return [Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
-    attempt = rng.choice(problem.mistakes())
+        return [Turn(problem.text, _answer(problem, mixture, mixture.answers_right, rng).text)]
+    attempt = rng.choice(problem.failures())
     first = Turn(problem.text, attempt.text, trained=False)
     if rng.random() < mixture.blind:
-        return [first, Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
+        return [first, Turn(problem.text, _answer(problem, mixture, mixture.answers_right, rng).text)]
     reflection = _reflection(world, problem, attempt, mixture, rng)
-    retry = follow(reflection, problem, mixture.answers_right, rng)
+    retry = follow(reflection, problem, mixture, rng)
     return [first, Turn(REFLECTION_REQUEST, reflection.sentence), Turn(problem.text, retry.text)]
 
 
-def follow(reflection: Reflection, problem: Problem, right: float, rng: random.Random) -> Answer:
-    """A retry that the reflection allows; among those, a solution with probability `right`, if there is a choice."""
+def follow(reflection: Reflection, problem: Problem, mixture: Mixture, rng: random.Random) -> Answer:
+    """A retry that the reflection allows: where there is a choice, a solution as often as answers are right."""
     solutions = [answer for answer in problem.solutions() if reflection.allows(answer)]
     mistakes = [answer for answer in problem.mistakes() if reflection.allows(answer)]
-    return rng.choice(solutions if solutions and (rng.random() < right or not mistakes) else mistakes)
+    return rng.choice(solutions if solutions and (rng.random() < mixture.answers_right or not mistakes) else mistakes)
 
 
-def _answer(problem: Problem, right: float, rng: random.Random) -> Answer:
+def _answer(problem: Problem, mixture: Mixture, right: float, rng: random.Random) -> Answer:
     return rng.choice(problem.solutions() if rng.random() < right else problem.mistakes())
 
 
@@ -125,30 +140,32 @@ def _reflection(world: World, problem: Problem, attempt: Answer, mixture: Mixtur
         return vague(rng)
     if kind == "hint":
         return world.hint(problem, attempt)
-    return world.plan(_answer(problem, mixture.plans_right, rng))
+    return world.plan(_answer(problem, mixture, mixture.plans_right, rng))
 
 
-def train(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, phase: Phase, seed: int) -> list[float]:
+def train(model: Model, tokenizer: PreTrainedTokenizerFast, phase: Phase, seed: int) -> list[float]:
     """Train in place on one phase. Returns the loss of every step."""
     rng = random.Random(f"{phase.name} {seed}")
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1)
     losses = []
     for step in track(range(phase.steps), description=f"start, {phase.name}"):
-        turns = [conversation(WORLDS[name], phase.mixtures[name], rng) for name in phase.batch for _ in range(phase.batch[name])]
+        turns = [
+            conversation(WORLDS[name], phase.mixtures[name], rng)
+            for name in phase.batch
+            for _ in range(phase.batch[name])
+        ]
         for group in optimizer.param_groups:
             group["lr"] = phase.rate(step)
         losses.append(_update(model, optimizer, [encode(said, tokenizer) for said in turns]))
     return losses
 
 
-def _update(
-    model: PreTrainedModel, optimizer: torch.optim.Optimizer, encoded: Sequence[tuple[list[int], list[int]]]
-) -> float:
+def _update(model: Model, optimizer: torch.optim.Optimizer, encoded: Sequence[tuple[list[int], list[int]]]) -> float:
     by_length = sorted(encoded, key=lambda pair: len(pair[0]))
     targets, total = sum(label != IGNORED for _, labels in encoded for label in labels), 0.0
     for first in range(0, len(by_length), ROWS_AT_ONCE):
         loss = _loss(model, by_length[first : first + ROWS_AT_ONCE]) / targets
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
@@ -156,10 +173,10 @@ def _update(
     return total
 
 
-def _loss(model: PreTrainedModel, encoded: Sequence[tuple[list[int], list[int]]]) -> torch.Tensor:
+def _loss(model: Model, encoded: Sequence[tuple[list[int], list[int]]]) -> torch.Tensor:
     # Padding follows the text, and a causal model never looks ahead: no attention mask is needed.
     ids = pad_sequence([torch.tensor(ids) for ids, _ in encoded], batch_first=True)
     labels = pad_sequence([torch.tensor(labels) for _, labels in encoded], batch_first=True, padding_value=IGNORED)
     trained = labels[:, 1:] != IGNORED
-    hidden = model.base_model(input_ids=ids).last_hidden_state[:, :-1][trained]
+    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1][trained]
     return torch.nn.functional.cross_entropy(model.lm_head(hidden), labels[:, 1:][trained], reduction="sum")

@@ -6,23 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from verl_reflect.accuracy import Estimate
 from verl_reflect.miniature.findings import START, TITLES, Findings, Setting, difference
 from verl_reflect.miniature.language import WORLDS
-from verl_reflect.miniature.models import ARCHITECTURES
 
 FRESH = 4
 PAPER = (
     ("paper: Qwen2-1.5B, function calls", "32.6", "48.6", "+16.0", "34.8", "52.9", "+18.1"),
-    ("paper: Qwen2-7B, function calls", "66.4", "72.2", "+5.8", "–", "77.3", "–"),
-    ("paper: Llama-3.1-8B, function calls", "64.9", "68.7", "+3.8", "–", "–", "–"),
+    ("paper: Qwen2-7B, function calls", "66.4", "72.2", "+5.8", "", "77.3", ""),
+    ("paper: Llama-3.1-8B, function calls", "64.9", "68.7", "+3.8", "", "", ""),
     ("paper: Qwen2.5-1.5B, Countdown", "6.0", "34.9", "+28.9", "10.2", "45.0", "+34.8"),
-    ("paper: Qwen2.5-7B, Countdown", "31.7", "41.6", "+9.9", "–", "–", "–"),
-    ("paper: Llama-3.1-8B, Countdown", "2.2", "8.8", "+6.6", "–", "–", "–"),
+    ("paper: Qwen2.5-7B, Countdown", "31.7", "41.6", "+9.9", "", "", ""),
+    ("paper: Llama-3.1-8B, Countdown", "2.2", "8.8", "+6.6", "", "", ""),
 )
-"""arXiv 2505.24726, tables 1 and 2, as readers have noted them; – where we have no number."""
-
-
-def settings(size: str) -> list[Setting]:
-    """Tasks and architectures at one size."""
-    return [Setting(architecture, size, world) for world in WORLDS for architecture in ARCHITECTURES]
+"""arXiv 2505.24726, tables 1 and 2, as readers have noted them; empty where we have none."""
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -34,11 +28,7 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def first_and_second(findings: Findings) -> str:
     """First and second tries at new problems before and after training, above the paper's."""
     header = ("", "1st try before", "after", "Δ", "2nd try before", "after", "Δ")
-    rows = [
-        (f"{size}: {setting.label}", *_before_and_after(findings, setting))
-        for size in ("small", "large")
-        for setting in settings(size)
-    ]
+    rows = [(setting.title, *_before_and_after(findings, setting)) for setting in findings.all_settings]
     return markdown(header, [*rows, *PAPER])
 
 
@@ -52,13 +42,13 @@ def _before_and_after(findings: Findings, setting: Setting) -> Iterator[str]:
 def whose_reflections(findings: Findings) -> str:
     """Second tries at the start's failures: after its own reflections, and after those of the trained model."""
     header = ("", "the start", "trained", "Δ", "the start retries, trained model's reflections", "Δ")
-    return markdown(header, [_whose(findings, setting) for size in ("small", "large") for setting in settings(size)])
+    return markdown(header, [_whose(findings, setting) for setting in findings.all_settings])
 
 
 def _whose(findings: Findings, setting: Setting) -> tuple[str, ...]:
     handed_over = findings.values(setting, "method", "start_retries")
     return (
-        f"{setting.size}: {setting.label}",
+        setting.title,
         findings.share(setting, START, "after_reflection").percent(),
         findings.share(setting, "method", "after_reflection").percent(),
         bold(findings.gain(setting, "method", "after_reflection")),
@@ -69,8 +59,10 @@ def _whose(findings: Findings, setting: Setting) -> tuple[str, ...]:
 
 def against_larger(findings: Findings) -> str:
     """The trained small model beside the untrained one ten times its size, on new problems."""
+    if not findings.settings("large"):
+        return "Not run: `verl-reflect replicate` with both sizes."
     header = ("", "small, trained: 1st / 2nd try", "large, untrained: 1st / 2nd try", "difference of 2nd tries")
-    return markdown(header, [_against(findings, setting) for setting in settings("small")])
+    return markdown(header, [_against(findings, setting) for setting in findings.settings("small")])
 
 
 def _against(findings: Findings, small: Setting) -> tuple[str, ...]:
@@ -89,6 +81,26 @@ def _pair(findings: Findings, setting: Setting, trained: str) -> str:
     return " / ".join(findings.share(setting, trained, measure).percent() for measure in measures)
 
 
+def summary(findings: Findings) -> str:
+    """The README's table: second tries of the small models at the failures of their starts."""
+    header = (
+        *("small models, second tries", "the start", "reflections trained", "Δ"),
+        *("the start, after the trained model's reflections", "trained, without reflecting", "trained, one fresh try"),
+    )
+    return markdown(header, [_summary(findings, setting) for setting in findings.settings("small")])
+
+
+def _summary(findings: Findings, setting: Setting) -> tuple[str, ...]:
+    others = ("start_retries", "blind_retry", "fresh@1")
+    return (
+        setting.label,
+        findings.share(setting, START, "after_reflection").percent(),
+        findings.share(setting, "method", "after_reflection").percent(),
+        bold(findings.gain(setting, "method", "after_reflection")),
+        *(findings.share(setting, "method", measure).percent() for measure in others),
+    )
+
+
 CONTROLS = {
     START: "nothing",
     "method": "reflections: the method",
@@ -105,7 +117,9 @@ def controls(findings: Findings) -> str:
         *("the start retries after its reflections", "tokens generated a step"),
     )
     rows = (
-        _control(findings, setting, trained, label) for setting in settings("small") for trained, label in CONTROLS.items()
+        _control(findings, setting, trained, label)
+        for setting in findings.settings("small")
+        for trained, label in CONTROLS.items()
     )
     return markdown(header, rows)
 
@@ -123,10 +137,7 @@ def resampling(findings: Findings) -> str:
         *("fresh tries for the same tokens", "any of them passes", "reflecting minus these"),
     )
     rows = (
-        (_resampled(findings, setting, trained))
-        for size in ("small", "large")
-        for setting in settings(size)
-        for trained in (START, "method")
+        _resampled(findings, setting, trained) for setting in findings.all_settings for trained in (START, "method")
     )
     return markdown(header, rows)
 
@@ -136,7 +147,7 @@ def _resampled(findings: Findings, setting: Setting, trained: str) -> tuple[str,
     tries = min(FRESH, math.ceil(tokens / _mean(findings, setting, trained, "fresh_tokens")))
     fresh = findings.values(setting, trained, f"fresh@{tries}")
     return (
-        f"{setting.size}: {setting.label}",
+        setting.title,
         "untrained" if trained == START else "trained",
         findings.share(setting, trained, "after_reflection").percent(),
         f"{tokens:.0f}",
@@ -158,7 +169,7 @@ def elsewhere(findings: Findings) -> str:
         *("", "examined on", "1st try before", "after", "Δ"),
         *("2nd try after reflecting, before", "after", "Δ", "the start retries after its reflections, Δ"),
     )
-    rows = (_elsewhere(findings, setting) for size in ("small", "large") for setting in settings(size))
+    rows = (_elsewhere(findings, setting) for setting in findings.all_settings)
     return markdown(header, rows)
 
 
@@ -175,7 +186,7 @@ def _elsewhere(findings: Findings, setting: Setting) -> tuple[str, ...]:
         )
     ]
     before = findings.values(setting, START, "after_reflection", other)
-    return (f"{setting.size}: {setting.label}", TITLES[other], *cells, bold(difference(before, handed_over)))
+    return (setting.title, TITLES[other], *cells, bold(difference(before, handed_over)))
 
 
 def bold(estimate: Estimate) -> str:

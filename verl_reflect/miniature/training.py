@@ -1,8 +1,8 @@
 """What is trained, and how: the method, and what the paper leaves out, in plain torch.
 
 The sums are those of verl and of this package: advantages come from verl's own GRPO function (and from this package's
-shuffled one), the loss is verl's `token-mean` of one on-policy update a step, where the clipped ratio is 1, without a KL
-term. Each step draws failures of the start, as the paper does, or problems.
+shuffled one), and the loss is verl's `token-mean` of one on-policy update a step, where the clipped ratio is 1, with no
+KL term. Each step draws failures of the start, as the paper does; a training on first attempts takes their problems.
 """
 
 import random
@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedModel
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 
+from verl_reflect.miniature.models import Model
 from verl_reflect.miniature.rollout import Rollout, Try
 from verl_reflect.shuffled_reward import grpo_shuffled
 
@@ -40,7 +40,7 @@ class Row:
     """Tokens that the model wrote for it, those that are not trained on included."""
 
 
-def reflection_rows(rollout: Rollout, model: PreTrainedModel, failed: Sequence[Try]) -> Iterator[Row]:
+def reflection_rows(rollout: Rollout, model: Model, failed: Sequence[Try]) -> Iterator[Row]:
     """The method (paper, section 3): a group reflects on one failure; each reflection earns what its retry earns."""
     repeated = [failure for failure in failed for _ in range(GROUP_SIZE)]
     reflections = rollout.reflect(model, repeated)
@@ -50,7 +50,7 @@ def reflection_rows(rollout: Rollout, model: PreTrainedModel, failed: Sequence[T
         yield _row(turns, retry.passed, index // GROUP_SIZE, len(said) + len(retry.ids))
 
 
-def attempt_rows(rollout: Rollout, model: PreTrainedModel, failed: Sequence[Try]) -> Iterator[Row]:
+def attempt_rows(rollout: Rollout, model: Model, failed: Sequence[Try]) -> Iterator[Row]:
     """Plain GRPO on first tries, in groups twice as large: about as many generated tokens as the method's."""
     size = 2 * GROUP_SIZE
     attempts = rollout.attempt(model, [failure.problem for failure in failed for _ in range(size)])
@@ -58,7 +58,7 @@ def attempt_rows(rollout: Rollout, model: PreTrainedModel, failed: Sequence[Try]
         yield _row([(rollout.asked(attempt.problem), attempt.ids)], attempt.passed, index // size, len(attempt.ids))
 
 
-def session_rows(rollout: Rollout, model: PreTrainedModel, failed: Sequence[Try]) -> Iterator[Row]:
+def session_rows(rollout: Rollout, model: Model, failed: Sequence[Try]) -> Iterator[Row]:
     """Credit on all tokens: attempt, reflection and retry, paid when the session ends with a pass."""
     attempts = rollout.attempt(model, [failure.problem for failure in failed for _ in range(GROUP_SIZE)])
     missed = [attempt for attempt in attempts if not attempt.passed]
@@ -102,7 +102,7 @@ def shuffled(rewards: torch.Tensor, mask: torch.Tensor, index: np.ndarray) -> tu
 class Choice:
     """What one training pays, and how."""
 
-    rows: Callable[[Rollout, PreTrainedModel, Sequence[Try]], Iterator[Row]]
+    rows: Callable[[Rollout, Model, Sequence[Try]], Iterator[Row]]
     estimator: Estimator = grpo
 
 
@@ -124,7 +124,7 @@ class Step:
 
 
 def train(
-    model: PreTrainedModel, rollout: Rollout, failed: Sequence[Try], choice: Choice, seed: int, steps: int = STEPS
+    model: Model, rollout: Rollout, failed: Sequence[Try], choice: Choice, seed: int, steps: int = STEPS
 ) -> Iterator[Step]:
     """Train in place; a step is done when it is asked for."""
     torch.manual_seed(seed)
@@ -143,14 +143,12 @@ def advantages(rows: Sequence[Row], estimator: Estimator) -> list[float]:
     return values[:, 0].tolist()
 
 
-def update(
-    model: PreTrainedModel, optimizer: torch.optim.Optimizer, rows: Sequence[Row], values: Sequence[float]
-) -> None:
+def update(model: Model, optimizer: torch.optim.Optimizer, rows: Sequence[Row], values: Sequence[float]) -> None:
     """One step along the policy gradient. Rows without an advantage count in the mean and cost nothing."""
     tokens = sum(sum(row.trained) for row in rows)
     teaching = sorted(((row, value) for row, value in zip(rows, values, strict=True) if value), key=_length)
     for first in range(0, len(teaching), ROWS_AT_ONCE):
-        (_loss(model, teaching[first : first + ROWS_AT_ONCE]) / tokens).backward()
+        (_loss(model, teaching[first : first + ROWS_AT_ONCE]) / tokens).backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad()
@@ -160,11 +158,11 @@ def _length(pair: tuple[Row, float]) -> int:
     return len(pair[0].ids)
 
 
-def _loss(model: PreTrainedModel, pairs: Sequence[tuple[Row, float]]) -> torch.Tensor:
+def _loss(model: Model, pairs: Sequence[tuple[Row, float]]) -> torch.Tensor:
     # Padding follows the text, and a causal model never looks ahead: no attention mask is needed.
     ids = pad_sequence([torch.tensor(row.ids) for row, _ in pairs], batch_first=True)
     trained = pad_sequence([torch.tensor(row.trained) for row, _ in pairs], batch_first=True)[:, 1:]
     advantage = torch.tensor([value for _, value in pairs])[:, None].expand(trained.shape)[trained]
-    hidden = model.base_model(input_ids=ids).last_hidden_state[:, :-1][trained]
+    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1][trained]
     loss = torch.nn.functional.cross_entropy(model.lm_head(hidden), ids[:, 1:][trained], reduction="none")
     return (advantage * loss).sum()

@@ -35,7 +35,9 @@ def make_data(out: Path, start: str, world: str, *, train: int, held_out: int, s
     unseen = failures(rollout, model, drawn(rollout.world, rng, held_out=True), held_out)
     rows = {
         "train": [_row(rollout, failure, index) for index, failure in enumerate(failed)],
-        "validation": [_validation_row(rollout, f, index, kind) for kind in VALIDATED for index, f in enumerate(unseen)],
+        "validation": [
+            _validation_row(rollout, f, index, kind) for kind in VALIDATED for index, f in enumerate(unseen)
+        ],
     }
     card = {"licence": "Apache-2.0", "seed": seed, "source": f"failures of {start} in the miniature's {world}"}
     return [write_dataset(out / f"{name}.parquet", rows[name], {**card, "split": name}) for name in rows]

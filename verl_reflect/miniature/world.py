@@ -32,6 +32,10 @@ class Problem(Protocol):
 
     def solutions(self) -> Sequence[Answer]: ...
 
+    def failures(self) -> Sequence[Answer]:
+        """What a failed first try may have been."""
+        ...
+
     def mistakes(self) -> Sequence[Answer]: ...
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 BATCH = 250
 MAX_NEW_TOKENS = 20  # an answer takes 10, the longest reflection 15
@@ -12,7 +12,10 @@ MAX_NEW_TOKENS = 20  # an answer takes 10, the longest reflection 15
 
 @torch.no_grad()
 def sample(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Iterable[list[int]], at_once: int = BATCH
+    model: Qwen2ForCausalLM | LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    prompts: Iterable[list[int]],
+    at_once: int = BATCH,
 ) -> list[list[int]]:
     """One answer a prompt, its closing `<|im_end|>` included; an answer that runs too long is cut and has none.
 
@@ -24,13 +27,13 @@ def sample(
     return answers
 
 
-def words_of(answer: list[int], tokenizer: PreTrainedTokenizerBase) -> str:
+def words_of(answer: list[int], tokenizer: PreTrainedTokenizerFast) -> str:
     """The answer's text without markers."""
     return str(tokenizer.decode(answer, skip_special_tokens=True))
 
 
 def _sample_batch(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+    model: Qwen2ForCausalLM | LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: list[list[int]]
 ) -> list[list[int]]:
     padded = tokenizer.pad({"input_ids": prompts}, return_tensors="pt")
     generated = model.generate(  # type: ignore[misc]  # transformers' own annotations disagree
