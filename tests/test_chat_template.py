@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
 
-from verl_reflect.chat_template import end_of_turn_id, offer_tools, special_ids
+from verl_reflect.chat_template import closing_ids, end_of_turn_id, offer_tools, special_ids
 from verl_reflect.toy.tokenizer import build_tokenizer
 
 CHATML = (
@@ -66,6 +66,21 @@ def test_thinking_stays_in_the_context_though_the_template_drops_it() -> None:
     assert thought in tokenizer.decode(asked)
     again = [*said, {"role": "user", "content": "Reflect ."}]
     assert "<think>" not in tokenizer.apply_chat_template(again, tokenize=False), "rendered anew it would be gone"
+
+
+@pytest.mark.parametrize("model_type", ["qwen2", "llama", "phi3"])
+def test_a_conversation_is_the_templates_own_whatever_builder_verl_takes(model_type: str) -> None:
+    """verl's default builder leaves out the line end after ChatML's end of turn; Qwen's adds it."""
+    tokenizer = tokenizer_with(CHATML)
+    builder = create_continuous_token_builder(tokenizer, hf_model_type=model_type)
+    task = [{"role": "user", "content": "Make 24 from 3 5 8 ."}]
+    said = [*task, {"role": "assistant", "content": "<answer> 3 * 8 </answer>"}]
+    asked = [*said, {"role": "user", "content": "Reflect ."}]
+    answer = tokenizer.encode(said[1]["content"], add_special_tokens=False)
+    answered = [*builder.build_initial_tokens(task), *answer, *closing_ids(tokenizer, builder)]
+    appended = builder.merge_context_tokens(said, asked, answered).token_ids
+    rendered = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    assert tokenizer.decode(appended) == rendered
 
 
 def test_a_marker_before_a_tool_call_does_not_end_the_turn() -> None:

@@ -52,3 +52,30 @@ def end_of_turn_id(tokenizer: Any, template_kwargs: dict[str, Any] | None = None
             "set actor_rollout_ref.model.custom_chat_template to one that does."
         )
     return int(closing[0])
+
+
+def closing_ids(tokenizer: Any, builder: Any, template_kwargs: dict[str, Any] | None = None) -> tuple[int, ...]:
+    """What closes an assistant's turn before a user's in the chat template: in ChatML, `<|im_end|>` and a line end.
+
+    verl's builder for Qwen adds the line end itself, when it appends the user's turn. Its default builder does not, and
+    verl gives it to every Llama with a ChatML template, SmolLM2 among them. So both ways are tried, and the shortest
+    that comes out as the template is taken; the end of turn alone, if none does.
+
+    Args:
+        builder: verl's continuous-token builder for this model.
+
+    Raises:
+        ValueError: as of `end_of_turn_id`.
+    """
+    end = end_of_turn_id(tokenizer, template_kwargs)
+    answer, task = "An answer", {"role": "user", "content": "A task"}
+    before = [task, {"role": "assistant", "content": answer}]
+    after = [*before, {"role": "user", "content": "Again"}]
+    rendered = tokenizer.apply_chat_template(
+        after, tokenize=False, add_generation_prompt=True, **(template_kwargs or {})
+    )
+    wanted = tokenizer.encode(rendered.rpartition(answer)[2], add_special_tokens=False)
+    for length in (1, 2):
+        if builder.merge_context_tokens(before, after, wanted[:length]).token_ids == wanted:
+            return tuple(wanted[:length])
+    return (end,)

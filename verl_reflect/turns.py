@@ -16,7 +16,7 @@ from typing import Any
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase
 
-from verl_reflect.chat_template import before_special, end_of_turn_id, offer_tools, special_ids
+from verl_reflect.chat_template import before_special, closing_ids, offer_tools, special_ids
 from verl_reflect.config import ReflectConfig
 from verl_reflect.episode import Utterance
 
@@ -56,7 +56,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
     tokenizer: Any  # a Hugging Face tokenizer; verl annotates the factory class
     _settings: ReflectConfig | None = None
     _special_ids: frozenset[int] = frozenset()
-    _end_of_turn_id: int = -1
+    _closing_ids: tuple[int, ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -68,7 +68,9 @@ class TurnTakingAgentLoop(AgentLoopBase):
     def _prepare_process(self) -> None:
         cls = TurnTakingAgentLoop
         cls._special_ids = special_ids(self.tokenizer)
-        cls._end_of_turn_id = end_of_turn_id(self.tokenizer, dict(self.apply_chat_template_kwargs))
+        cls._closing_ids = closing_ids(
+            self.tokenizer, self.continuous_token_builder, dict(self.apply_chat_template_kwargs)
+        )
         cls._settings = ReflectConfig.from_config(self.config)
 
     async def open(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None) -> Conversation:
@@ -134,7 +136,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
         (`split_special_tokens` would keep the marker as text, but it changes the tokenizer under threads that use it.)
         """
         if token_ids is None:
-            token_ids = [*self.tokenizer.encode(text, add_special_tokens=False), self._end_of_turn_id]
+            token_ids = [*self.tokenizer.encode(text, add_special_tokens=False), self._closing_ids[0]]
         turn = self._turn(conversation, list(token_ids), None, {})
         if len(turn.body_ids) <= limit:
             return turn
@@ -148,7 +150,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
         before = [*turn.conversation.messages, {"role": "assistant", "content": turn.utterance.text}]
         after = [*before, {"role": "user", "content": text}]
         closed = self.continuous_token_builder.merge_assistant_tokens(
-            list(turn.conversation.token_ids), [*turn.body_ids, self._end_of_turn_id]
+            list(turn.conversation.token_ids), [*turn.body_ids, *self._closing_ids]
         )
         merged, _, _ = await self.ct_merge_context_msg(before, after, closed.token_ids, [])
         return Conversation(tuple(after), tuple(merged.token_ids))

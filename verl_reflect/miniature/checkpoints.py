@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch.multiprocessing import get_context
 from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from verl_reflect.miniature.language import tokenizer
 from verl_reflect.miniature.models import ARCHITECTURES, SIZES, Model, build_model, parameters
@@ -24,7 +25,9 @@ FOLDER = Path(__file__).parent / "checkpoints"
 
 def load_start(name: str) -> Model:
     """A start, such as `llama-small`, in float32 and ready to speak."""
-    model: Model = AutoModelForCausalLM.from_pretrained(FOLDER / name, dtype=torch.float32)
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    model = AutoModelForCausalLM.from_pretrained(FOLDER / name, dtype=torch.float32)
+    assert isinstance(model, Model)
     model.train(False)
     return model
 

@@ -37,7 +37,7 @@ def build_model(architecture: str, size: str, tokenizer: PreTrainedTokenizerFast
         pad_token_id=tokenizer.pad_token_id,
         dtype="float32",
     )
-    model: Model = AutoModelForCausalLM.from_config(config)
+    model: Model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     return model
 
 
