@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from transformers import PreTrainedTokenizerFast
 
 from verl_reflect.miniature import grid, tables, training
@@ -18,6 +19,7 @@ from verl_reflect.miniature.grid import Cell, Work
 from verl_reflect.miniature.language import WORLDS, tokenizer, words
 from verl_reflect.miniature.models import ARCHITECTURES, SIZES, Model, build_model, parameters
 from verl_reflect.miniature.picture import draw
+from verl_reflect.miniature.replicate import replicate
 from verl_reflect.miniature.rollout import Rollout, Try, failures
 from verl_reflect.miniature.starts import Mixture, conversation, phases
 from verl_reflect.miniature.training import CHOICES, Row, advantages, grpo, shuffled, train, update
@@ -274,3 +276,12 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     draw(made_up(), tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
+def test_a_missing_start_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verl_reflect.miniature.checkpoints.FOLDER", tmp_path)
+    with pytest.raises(
+        ValueError, match=r"The starts llama-small, qwen2-small are not there: make them with python -m"
+    ):
+        replicate(tmp_path / "out", tmp_path, tmp_path / "README.md", Console(), Work(), ["small"])
+    assert not (tmp_path / "out").exists()

@@ -103,11 +103,12 @@ def replicate(
     sizes: Annotated[list[str] | None, typer.Option(help="small, large or, repeated, both (the default).")] = None,
 ) -> None:
     """Ask the paper's questions of small models on all processors, and write docs/replication.md."""
-    from verl_reflect.miniature.grid import TRAINED, Work
-    from verl_reflect.miniature.replicate import replicate as run_replicate
-
     end_like_an_interrupt()
-    run_replicate(out, Path("docs"), Path("README.md"), Console(), Work(), sizes or tuple(TRAINED))
+    with refusing_in_one_sentence():
+        from verl_reflect.miniature.grid import TRAINED, Work
+        from verl_reflect.miniature.replicate import replicate as run_replicate
+
+        run_replicate(out, Path("docs"), Path("README.md"), Console(), Work(), sizes or tuple(TRAINED))
 
 
 @app.command()

@@ -6,6 +6,7 @@ are rounded to bfloat16, which halves the files; all that follows computes in fl
 
 import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version
 from itertools import product
@@ -30,6 +31,11 @@ def load_start(name: str) -> Model:
     assert isinstance(model, Model)
     model.train(False)
     return model
+
+
+def missing_starts(names: Iterable[str]) -> list[str]:
+    """Those of these starts that are not on disk."""
+    return sorted({name for name in names if not (FOLDER / name / "card.json").exists()})
 
 
 def make_start(architecture: str, size: str, seed: int) -> None:

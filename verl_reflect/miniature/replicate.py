@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from verl_reflect.miniature.checkpoints import missing_starts
 from verl_reflect.miniature.findings import Findings, read_findings
 from verl_reflect.miniature.grid import TRAINED, Cell, Work, cells, do
 from verl_reflect.miniature.picture import draw
@@ -22,9 +23,14 @@ from verl_reflect.toy.readme import write_section
 def replicate(
     out: Path, docs: Path, readme: Path, console: Console, work: Work, sizes: Sequence[str] = tuple(TRAINED)
 ) -> None:
-    """Do the cells that are not there yet, one a processor, and publish."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Do the cells that are not there yet, one a processor, and publish. Raises ValueError if a start is missing."""
     wanted = list(cells(sizes))
+    if missing := missing_starts(cell.start for cell in wanted):
+        raise ValueError(
+            f"The starts {', '.join(missing)} are not there: make them with "
+            "python -m verl_reflect.miniature.checkpoints, or leave their size out with --sizes."
+        )
+    out.mkdir(parents=True, exist_ok=True)
     _do_all([cell for cell in wanted if not cell.path(out).exists()], out, work, console)
     findings = read_findings(out, wanted)
     publish(findings, docs)

@@ -60,7 +60,7 @@ class Phase:
 
 STEPS = {
     "small": {"follow": 1000, "calls": 500, "skill": 2200, "sloppy": 120},
-    "large": {"follow": 250, "calls": 400, "skill": 600, "sloppy": 120},
+    "large": {"follow": 600, "calls": 300, "skill": 600, "sloppy": 120},
 }
 """By size and phase: a larger model learns more from each conversation, and takes six times as long over it."""
 
