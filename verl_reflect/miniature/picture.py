@@ -24,7 +24,8 @@ def draw(findings: Findings, path: Path) -> None:
     figure = Figure(figsize=(8, 5.2), layout="constrained")
     for axes, setting in zip(figure.subplots(2, len(shown) // 2, sharex=True).flat, shown, strict=True):
         _panel(axes, findings, setting)
-    figure.supxlabel("second tries that pass, %")
+    for axes in figure.axes[-2:]:
+        axes.set_xlabel("second tries that pass, %")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     figure.savefig(path, dpi=150)
