@@ -28,8 +28,8 @@ results: .venv/.complete ## train over two seeds with the control; writes the ta
 compare: .venv/.complete ## train every credit choice and control over three seeds (two hours); writes the README's comparison
 	.venv/bin/verl-reflect compare
 
-replicate: .venv/.complete ## the paper's questions, asked of small models (half an hour); writes docs/replication.md
-	.venv/bin/verl-reflect replicate --sizes small
+replicate: .venv/.complete ## the paper's questions, asked of small models (most of an hour); writes docs/replication.md
+	.venv/bin/verl-reflect replicate
 
 bench: .venv/.complete ## every benchmark
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; .venv/bin/python "$$script"; done

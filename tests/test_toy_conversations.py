@@ -59,7 +59,7 @@ def test_a_retry_follows_any_reflection() -> None:
     for problem in problems(200):
         plan, attempt = rng.choice(expressions(problem.numbers)), rng.choice(mistakes(problem))
         for reflection in (strong(plan), last_step(plan), direction(attempt, problem.target), vague(rng)):
-            assert reflection.allows(follow(reflection, problem, rng.random(), rng))
+            assert reflection.allows(follow(reflection, solutions(problem), mistakes(problem), rng.random(), rng))
 
 
 def test_attempts_fail_and_right_conversations_end_well() -> None:

@@ -63,6 +63,12 @@ def over_seeds(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
+def share_over_seeds(values: Sequence[float]) -> Estimate:
+    """The same of shares, which end at 0 and 1; Student's interval knows nothing of that."""
+    estimate = over_seeds(values)
+    return Estimate(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high))
+
+
 def read_transcripts(folder: Path, step: int) -> list[dict[str, Any]]:
     """The sessions of the validation at a step (`trainer.validation_data_dir` of the run)."""
     with open(folder / "transcripts" / f"{step}.jsonl", encoding="utf-8") as lines:

@@ -100,15 +100,17 @@ def replicate(
     out: Annotated[
         Path, typer.Option(help="Folder for what each cell came to; finished ones are not repeated.")
     ] = Path("runs/replicate"),
-    sizes: Annotated[list[str] | None, typer.Option(help="small, large or, repeated, both (the default).")] = None,
+    small: Annotated[bool, typer.Option("--small", help="Without the models ten times larger.")] = False,
 ) -> None:
     """Ask the paper's questions of small models on all processors, and write docs/replication.md."""
     end_like_an_interrupt()
     with refusing_in_one_sentence():
+        need_matplotlib()
         from verl_reflect.miniature.grid import TRAINED, Work
         from verl_reflect.miniature.replicate import replicate as run_replicate
 
-        run_replicate(out, Path("docs"), Path("README.md"), Console(), Work(), sizes or tuple(TRAINED))
+        sizes = ["small"] if small else list(TRAINED)
+        run_replicate(out, Path("docs"), Path("README.md"), Console(), Work(), sizes)
 
 
 @app.command()

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from verl_reflect.miniature.world import SPLIT_SEED, Answer, Problem, Reflection
+from verl_reflect.miniature.world import SPLIT_SEED, Answer, Problem
+from verl_reflect.toy.reflections import Reflection
 
 PLACES = (
     *("Paris", "Rome", "Oslo", "Lima", "Cairo", "Delhi", "Tokyo", "Quito"),
@@ -129,11 +130,11 @@ class Calls:
         """The first part of the call in which the attempt went wrong, as it should be."""
         assert isinstance(problem, CallProblem) and isinstance(attempt, Call)
         part = next(wanted for wanted, made in zip(problem.wanted.parts, attempt.parts, strict=True) if wanted != made)
-        return Reflection(f"I should write {part} .", lambda answer: isinstance(answer, Call) and part in answer.parts)
+        return Reflection(f"I should write {part} .", lambda call: part in call.parts)
 
     def plan(self, plan: Answer) -> Reflection:
         assert isinstance(plan, Call)
-        return Reflection(f"I should use {' '.join(plan.parts)} .", lambda answer: answer == plan)
+        return Reflection(f"I should use {' '.join(plan.parts)} .", lambda call: call == plan)
 
     def texts(self) -> list[str]:
         calls = [Call(*parts) for parts in product(TOOLS, PLACES, NUMBERS, ACCOUNTS)]

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from verl_reflect.miniature.world import Answer, Reflection
+from verl_reflect.miniature.world import Answer
 from verl_reflect.miniature.world import Problem as AnyProblem
 from verl_reflect.toy import problems, reflections
 from verl_reflect.toy.problems import LARGEST_TARGET, Expression
+from verl_reflect.toy.reflections import Reflection
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,11 @@ class Countdown:
     def hint(self, problem: AnyProblem, attempt: Answer) -> Reflection:
         """The side of the target on which the attempt fell."""
         assert isinstance(problem, CountdownProblem) and isinstance(attempt, Expression)
-        said = reflections.direction(attempt, problem.problem.target)
-        return Reflection(said.sentence, lambda answer: isinstance(answer, Expression) and said.allows(answer))
+        return reflections.direction(attempt, problem.problem.target)
 
     def plan(self, plan: Answer) -> Reflection:
         assert isinstance(plan, Expression)
-        return Reflection(reflections.strong(plan).sentence, lambda answer: answer == plan)
+        return reflections.strong(plan)
 
     def texts(self) -> list[str]:
         numbers = " ".join(map(str, range(LARGEST_TARGET + 1)))

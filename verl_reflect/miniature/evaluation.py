@@ -6,7 +6,7 @@ tries afresh, and the start retries after its reflections.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -14,7 +14,7 @@ import torch
 
 from verl_reflect.miniature.models import Model
 from verl_reflect.miniature.rollout import Rollout, Try, failures
-from verl_reflect.miniature.world import Problem, World
+from verl_reflect.miniature.world import Problem, drawn
 from verl_reflect.pass_at_k import pass_at_k
 
 ITEMS = 500
@@ -75,9 +75,3 @@ def make_exam(rollout: Rollout, start: Model, seed: int, items: int = ITEMS) -> 
     problems = [rollout.world.problem(rng, held_out=True) for _ in range(items)]
     failed = failures(rollout, start, drawn(rollout.world, rng, held_out=True), items)
     return Exam(rollout, start, problems, failed, seed)
-
-
-def drawn(world: World, rng: random.Random, *, held_out: bool) -> Iterator[Problem]:
-    """Problems without end."""
-    while True:
-        yield world.problem(rng, held_out=held_out)

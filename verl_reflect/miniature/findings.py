@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verl_reflect.accuracy import Estimate, over_seeds
+from verl_reflect.accuracy import Estimate, over_seeds, share_over_seeds
 from verl_reflect.miniature.grid import Cell
 
 START = "start"
@@ -35,9 +35,8 @@ class Findings:
         return [result["exams"][world or setting.world][measure] for result in results]
 
     def share(self, setting: "Setting", trained: str, measure: str, world: str = "") -> Estimate:
-        """A share between 0 and 1, of which Student's interval knows nothing."""
-        estimate = over_seeds(self.values(setting, trained, measure, world))
-        return Estimate(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high))
+        """A measure, over seeds."""
+        return share_over_seeds(self.values(setting, trained, measure, world))
 
     def gain(self, setting: "Setting", trained: str, measure: str, world: str = "") -> Estimate:
         """What training changed: on the same items, seed by seed."""

@@ -16,12 +16,14 @@ from typing import Any
 
 import torch
 
+from verl_reflect.dataset_files import write_whole
 from verl_reflect.miniature.checkpoints import load_start
-from verl_reflect.miniature.evaluation import ITEMS, Exam, drawn, make_exam
+from verl_reflect.miniature.evaluation import ITEMS, Exam, make_exam
 from verl_reflect.miniature.language import WORLDS, tokenizer
-from verl_reflect.miniature.models import ARCHITECTURES
+from verl_reflect.miniature.models import ARCHITECTURES, Model
 from verl_reflect.miniature.rollout import Rollout, Try, failures
 from verl_reflect.miniature.training import CHOICES, STEPS, train
+from verl_reflect.miniature.world import drawn
 
 TRAINED = {"large": ("method",), "small": tuple(CHOICES)}
 """What is trained at each size; the slowest come first, so that all processors stay busy to the end."""
@@ -74,20 +76,19 @@ def do(cell: Cell, out: Path, work: Work) -> Path:
     start = load_start(cell.start)
     exams = {name: make_exam(Rollout(world, language), start, cell.seed, work.items) for name, world in WORLDS.items()}
     rollout = exams[cell.world].rollout
-    failed = _training_failures(rollout, cell, work.training_failures)
+    failed = _training_failures(rollout, start, cell.seed, work.training_failures)
     results: dict[str, Any] = {"start": {"exams": _sit(exams, start)}}
     for name in TRAINED[cell.size]:
         results[name] = _trained(cell, name, rollout, failed, exams, work.steps)
     path = cell.path(out)
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(results, indent=1) + "\n")
     return path
 
 
-def _training_failures(rollout: Rollout, cell: Cell, count: int) -> list[Try]:
-    rng = random.Random(f"training {cell.seed}")
-    torch.manual_seed(cell.seed)
-    problems = drawn(rollout.world, rng, held_out=False)
-    return failures(rollout, load_start(cell.start), problems, count)
+def _training_failures(rollout: Rollout, start: Model, seed: int, count: int) -> list[Try]:
+    rng = random.Random(f"training {seed}")
+    torch.manual_seed(seed)
+    return failures(rollout, start, drawn(rollout.world, rng, held_out=False), count)
 
 
 def _trained(
@@ -103,5 +104,5 @@ def _trained(
     }
 
 
-def _sit(exams: dict[str, Exam], model: Any) -> dict[str, Any]:
+def _sit(exams: dict[str, Exam], model: Model) -> dict[str, Any]:
     return {name: exam.sit(model) for name, exam in exams.items()}

@@ -14,30 +14,41 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from verl_reflect.miniature.checkpoints import missing_starts
 from verl_reflect.miniature.findings import Findings, read_findings
-from verl_reflect.miniature.grid import TRAINED, Cell, Work, cells, do
+from verl_reflect.miniature.grid import Cell, Work, cells, do
 from verl_reflect.miniature.picture import draw
 from verl_reflect.miniature.tables import TABLES, summary
 from verl_reflect.toy.readme import write_section
 
+PAGE = "replication.md"
 
-def replicate(
-    out: Path, docs: Path, readme: Path, console: Console, work: Work, sizes: Sequence[str] = tuple(TRAINED)
-) -> None:
-    """Do the cells that are not there yet, one a processor, and publish. Raises ValueError if a start is missing."""
+
+def replicate(out: Path, docs: Path, readme: Path, console: Console, work: Work, sizes: Sequence[str]) -> None:
+    """Do the cells that are not there yet, one a processor, and publish.
+
+    Raises ValueError before anything is computed if a start is missing, or a page in which to write.
+    """
     wanted = list(cells(sizes))
-    if missing := missing_starts(cell.start for cell in wanted):
-        raise ValueError(
-            f"The starts {', '.join(missing)} are not there: make them with "
-            "python -m verl_reflect.miniature.checkpoints, or leave their size out with --sizes."
-        )
+    _check_starts(wanted)
+    _check_pages(docs / PAGE, readme)
     out.mkdir(parents=True, exist_ok=True)
     _do_all([cell for cell in wanted if not cell.path(out).exists()], out, work, console)
     findings = read_findings(out, wanted)
     publish(findings, docs)
     write_section(readme, "replication", f"{summary(findings)}\n\nRegenerate: `make replicate`.")
-    console.print(
-        f"Written: {readme}, {docs / 'replication.md'}, {docs / 'replication.json'}, {docs / 'replication.png'}"
-    )
+    console.print(f"Written: {readme}, {docs / PAGE}, {docs / 'replication.json'}, {docs / 'replication.png'}")
+
+
+def _check_starts(wanted: Sequence[Cell]) -> None:
+    if missing := missing_starts(cell.start for cell in wanted):
+        raise ValueError(
+            f"The starts {', '.join(missing)} are not there: make them with "
+            "python -m verl_reflect.miniature.checkpoints, or leave out the large ones with --small."
+        )
+
+
+def _check_pages(*pages: Path) -> None:
+    if missing := [str(page) for page in pages if not page.exists()]:
+        raise ValueError(f"No {' and no '.join(missing)} to write the results in: run it from a clone of verl-reflect.")
 
 
 def _do_all(missing: Sequence[Cell], out: Path, work: Work, console: Console) -> None:
@@ -57,7 +68,7 @@ def _do_all(missing: Sequence[Cell], out: Path, work: Work, console: Console) ->
 def publish(findings: Findings, docs: Path) -> None:
     """Write tables, numbers and picture."""
     for name, table in TABLES.items():
-        write_section(docs / "replication.md", name, table(findings))
+        write_section(docs / PAGE, name, table(findings))
     numbers = {cell.name: results for cell, results in findings.cells.items()}
     (docs / "replication.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     draw(findings, docs / "replication.png")

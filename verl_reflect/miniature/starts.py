@@ -13,17 +13,15 @@ from dataclasses import dataclass
 
 import torch
 from rich.progress import track
-from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
 from verl_reflect.miniature.language import WORLDS
-from verl_reflect.miniature.models import Model
-from verl_reflect.miniature.world import Answer, Problem, Reflection, World, vague
-from verl_reflect.toy.conversations import IGNORED, Turn, encode
-from verl_reflect.toy.reflections import REFLECTION_REQUEST
+from verl_reflect.miniature.models import ROWS_AT_ONCE, Model, predict
+from verl_reflect.miniature.world import Answer, Problem, World
+from verl_reflect.toy.conversations import IGNORED, Turn, encode, follow
+from verl_reflect.toy.reflections import REFLECTION_REQUEST, Reflection, vague
 
 WARM_UP_STEPS = 30
-ROWS_AT_ONCE = 16  # what fits into a processor's cache takes half the time
 
 
 @dataclass(frozen=True)
@@ -113,24 +111,17 @@ def conversation(world: World, mixture: Mixture, rng: random.Random) -> list[Tur
     """A problem and its answer, or a failed attempt and a retry, mostly with a reflection in between."""
     problem = world.problem(rng, held_out=False)
     if rng.random() < mixture.short:
-        return [Turn(problem.text, _answer(problem, mixture, mixture.answers_right, rng).text)]
+        return [Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
     attempt = rng.choice(problem.failures())
     first = Turn(problem.text, attempt.text, trained=False)
     if rng.random() < mixture.blind:
-        return [first, Turn(problem.text, _answer(problem, mixture, mixture.answers_right, rng).text)]
+        return [first, Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
     reflection = _reflection(world, problem, attempt, mixture, rng)
-    retry = follow(reflection, problem, mixture, rng)
+    retry = follow(reflection, problem.solutions(), problem.mistakes(), mixture.answers_right, rng)
     return [first, Turn(REFLECTION_REQUEST, reflection.sentence), Turn(problem.text, retry.text)]
 
 
-def follow(reflection: Reflection, problem: Problem, mixture: Mixture, rng: random.Random) -> Answer:
-    """A retry that the reflection allows: where there is a choice, a solution as often as answers are right."""
-    solutions = [answer for answer in problem.solutions() if reflection.allows(answer)]
-    mistakes = [answer for answer in problem.mistakes() if reflection.allows(answer)]
-    return rng.choice(solutions if solutions and (rng.random() < mixture.answers_right or not mistakes) else mistakes)
-
-
-def _answer(problem: Problem, mixture: Mixture, right: float, rng: random.Random) -> Answer:
+def _answer(problem: Problem, right: float, rng: random.Random) -> Answer:
     return rng.choice(problem.solutions() if rng.random() < right else problem.mistakes())
 
 
@@ -140,7 +131,7 @@ def _reflection(world: World, problem: Problem, attempt: Answer, mixture: Mixtur
         return vague(rng)
     if kind == "hint":
         return world.hint(problem, attempt)
-    return world.plan(_answer(problem, mixture, mixture.plans_right, rng))
+    return world.plan(_answer(problem, mixture.plans_right, rng))
 
 
 def train(model: Model, tokenizer: PreTrainedTokenizerFast, phase: Phase, seed: int) -> list[float]:
@@ -174,9 +165,6 @@ def _update(model: Model, optimizer: torch.optim.Optimizer, encoded: Sequence[tu
 
 
 def _loss(model: Model, encoded: Sequence[tuple[list[int], list[int]]]) -> torch.Tensor:
-    # Padding follows the text, and a causal model never looks ahead: no attention mask is needed.
-    ids = pad_sequence([torch.tensor(ids) for ids, _ in encoded], batch_first=True)
-    labels = pad_sequence([torch.tensor(labels) for _, labels in encoded], batch_first=True, padding_value=IGNORED)
-    trained = labels[:, 1:] != IGNORED
-    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1][trained]
-    return torch.nn.functional.cross_entropy(model.lm_head(hidden), labels[:, 1:][trained], reduction="sum")
+    trained = [[label != IGNORED for label in labels] for _, labels in encoded]
+    logits, targets, _ = predict(model, [ids for ids, _ in encoded], trained)
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum")

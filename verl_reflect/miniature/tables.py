@@ -16,7 +16,7 @@ PAPER = (
     ("paper: Qwen2.5-7B, Countdown", "31.7", "41.6", "+9.9", "", "", ""),
     ("paper: Llama-3.1-8B, Countdown", "2.2", "8.8", "+6.6", "", "", ""),
 )
-"""arXiv 2505.24726, tables 1 and 2, as readers have noted them; empty where we have none."""
+"""arXiv 2505.24726, as readers have noted its numbers; empty where we have none."""
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -60,7 +60,7 @@ def _whose(findings: Findings, setting: Setting) -> tuple[str, ...]:
 def against_larger(findings: Findings) -> str:
     """The trained small model beside the untrained one ten times its size, on new problems."""
     if not findings.settings("large"):
-        return "Not run: `verl-reflect replicate` with both sizes."
+        return "Not run: `verl-reflect replicate` without `--small`."
     header = ("", "small, trained: 1st / 2nd try", "large, untrained: 1st / 2nd try", "difference of 2nd tries")
     return markdown(header, [_against(findings, setting) for setting in findings.settings("small")])
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from omegaconf import OmegaConf
-from torch.nn.utils.rnn import pad_sequence
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 
-from verl_reflect.miniature.models import Model
+from verl_reflect.miniature.models import ROWS_AT_ONCE, Model, predict
 from verl_reflect.miniature.rollout import Rollout, Try
 from verl_reflect.shuffled_reward import grpo_shuffled
 
@@ -23,7 +22,6 @@ STEPS = 30
 GROUPS = 32
 GROUP_SIZE = 8
 LEARNING_RATE = 4e-4
-ROWS_AT_ONCE = 16  # what fits into a processor's cache takes half the time
 
 Estimator = Callable[[torch.Tensor, torch.Tensor, np.ndarray], tuple[torch.Tensor, torch.Tensor]]
 
@@ -64,21 +62,24 @@ def session_rows(rollout: Rollout, model: Model, failed: Sequence[Try]) -> Itera
     missed = [attempt for attempt in attempts if not attempt.passed]
     reflections = rollout.reflect(model, missed)
     retries = rollout.retry(model, missed, reflections)
-    second = iter(zip(reflections, retries, strict=True))
+    second_tries = iter(zip(reflections, retries, strict=True))
     for index, attempt in enumerate(attempts):
-        asked = rollout.asked(attempt.problem)
-        if attempt.passed:
-            yield _row([(asked, attempt.ids)], True, index // GROUP_SIZE, len(attempt.ids))
-            continue
-        said, retry = next(second)
-        before_reflection, before_retry = rollout.before_reflection(attempt), rollout.before_retry(attempt, said)
-        turns = [
-            (asked, attempt.ids),
-            (before_reflection[len(asked) + len(attempt.ids) :], said),
-            (before_retry[len(before_reflection) + len(said) :], retry.ids),
-        ]
-        generated = len(attempt.ids) + len(said) + len(retry.ids)
-        yield _row(turns, retry.passed, index // GROUP_SIZE, generated)
+        turns, passed = [(rollout.asked(attempt.problem), attempt.ids)], attempt.passed
+        if not passed:
+            said, retry = next(second_tries)
+            turns, passed = _session(rollout, attempt, said, retry), retry.passed
+        yield _row(turns, passed, index // GROUP_SIZE, sum(len(written) for _, written in turns))
+
+
+def _session(rollout: Rollout, failure: Try, said: list[int], retry: Try) -> list[tuple[list[int], list[int]]]:
+    """The three turns of a session whose first try failed, as `_row` wants them."""
+    asked, reflected = rollout.asked(failure.problem), rollout.before_reflection(failure)
+    before_retry = rollout.before_retry(failure, said)
+    return [
+        (asked, failure.ids),
+        (reflected[len(asked) + len(failure.ids) :], said),
+        (before_retry[len(reflected) + len(said) :], retry.ids),
+    ]
 
 
 def _row(turns: Sequence[tuple[list[int], list[int]]], passed: bool, group: int, generated: int) -> Row:
@@ -159,10 +160,6 @@ def _length(pair: tuple[Row, float]) -> int:
 
 
 def _loss(model: Model, pairs: Sequence[tuple[Row, float]]) -> torch.Tensor:
-    # Padding follows the text, and a causal model never looks ahead: no attention mask is needed.
-    ids = pad_sequence([torch.tensor(row.ids) for row, _ in pairs], batch_first=True)
-    trained = pad_sequence([torch.tensor(row.trained) for row, _ in pairs], batch_first=True)[:, 1:]
-    advantage = torch.tensor([value for _, value in pairs])[:, None].expand(trained.shape)[trained]
-    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1][trained]
-    loss = torch.nn.functional.cross_entropy(model.lm_head(hidden), ids[:, 1:][trained], reduction="none")
-    return (advantage * loss).sum()
+    logits, targets, mask = predict(model, [row.ids for row, _ in pairs], [row.trained for row, _ in pairs])
+    advantage = torch.tensor([value for _, value in pairs])[:, None].expand(mask.shape)[mask]
+    return (advantage * torch.nn.functional.cross_entropy(logits, targets, reduction="none")).sum()

@@ -17,9 +17,9 @@ import torch
 
 from verl_reflect.dataset_files import write_dataset
 from verl_reflect.miniature.checkpoints import load_start
-from verl_reflect.miniature.evaluation import drawn
 from verl_reflect.miniature.language import WORLDS, tokenizer
 from verl_reflect.miniature.rollout import Rollout, Try, failures
+from verl_reflect.miniature.world import drawn
 from verl_reflect.toy.data import SECOND_TRIES
 
 VALIDATED = ("reflect", "blind")
@@ -65,9 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", required=True, help="such as llama-small")
     parser.add_argument("--world", required=True, choices=sorted(WORLDS))
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--train", type=int, default=1500, help="failures to train on")
+    parser.add_argument("--held-out", type=int, default=200, help="failures to validate on")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
-    for path in make_data(given.out, given.start, given.world, train=1500, held_out=200, seed=given.seed):
+    sizes = {"train": given.train, "held_out": given.held_out}
+    for path in make_data(given.out, given.start, given.world, **sizes, seed=given.seed):
         print(path)
 
 

@@ -4,12 +4,11 @@ There are two: `countdown` and `calls`. Verdicts come from the tasks of this pac
 """
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from verl_reflect.reward import compute_score
-from verl_reflect.toy.reflections import VAGUE
+from verl_reflect.toy.reflections import Reflection
 
 SPLIT_SEED = 20505
 
@@ -37,19 +36,6 @@ class Problem(Protocol):
         ...
 
     def mistakes(self) -> Sequence[Answer]: ...
-
-
-@dataclass(frozen=True)
-class Reflection:
-    """A sentence, and which answers follow it."""
-
-    sentence: str
-    allows: Callable[[Answer], bool]
-
-
-def vague(rng: random.Random) -> Reflection:
-    """Says nothing about the problem, allows any answer. The same sentences in both worlds."""
-    return Reflection(rng.choice(VAGUE), lambda answer: True)
 
 
 class World(Protocol):
@@ -83,6 +69,7 @@ def passed(world: World, problem: Problem, text: str) -> bool:
     return compute_score(world.data_source, text, problem.ground_truth)["score"] == 1.0
 
 
-def category(world: World, problem: Problem, text: str) -> str:
-    """Why a response fails, in the categories of the paper's error tables."""
-    return str(compute_score(world.data_source, text, problem.ground_truth)["category"])
+def drawn(world: World, rng: random.Random, *, held_out: bool) -> Iterator[Problem]:
+    """Problems without end."""
+    while True:
+        yield world.problem(rng, held_out=held_out)

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from verl_reflect.accuracy import Estimate, over_seeds, read_transcripts
+from verl_reflect.accuracy import Estimate, over_seeds, read_transcripts, share_over_seeds
 from verl_reflect.toy.compare import LABELS, STEPS, Comparison, handed_over_source
 from verl_reflect.toy.measures import BLIND, FIRST_TRY, REFLECT, Measure
 from verl_reflect.toy.readme import write_section
@@ -37,7 +37,7 @@ def rows(comparison: Comparison) -> list[Row]:
 
 def _untrained(comparison: Comparison) -> Row:
     before = [comparison.training("reflection", seed).validation(0) for seed in comparison.seeds]
-    return Row("untrained", "nothing: the start", {m.name: _share(_rates(m, before)) for m in OWN})
+    return Row("untrained", "nothing: the start", {m.name: share_over_seeds(_rates(m, before)) for m in OWN})
 
 
 def _row(comparison: Comparison, name: str, label: str) -> Row:
@@ -45,20 +45,14 @@ def _row(comparison: Comparison, name: str, label: str) -> Row:
     after = [training.validation(STEPS) for training in trainings]
     retried = comparison.handed_over.validation(0)
     measures = (Measure(HANDED_OVER, handed_over_source(name, seed), "second_try") for seed in comparison.seeds)
-    cells = {measure.name: _share(_rates(measure, after)) for measure in OWN}
-    cells[HANDED_OVER] = _share([measure.rate(retried).value for measure in measures])
+    cells = {measure.name: share_over_seeds(_rates(measure, after)) for measure in OWN}
+    cells[HANDED_OVER] = share_over_seeds([measure.rate(retried).value for measure in measures])
     cells[TOKENS] = over_seeds([generated_tokens(training) for training in trainings])
     return Row(name, label, cells)
 
 
 def _rates(measure: Measure, validations: Iterable[Iterable[Mapping[str, Any]]]) -> list[float]:
     return [measure.rate(transcripts).value for transcripts in validations]
-
-
-def _share(values: Sequence[float]) -> Estimate:
-    """Mean over seeds. Student's interval knows nothing of 0 and 1, where a share ends."""
-    estimate = over_seeds(values)
-    return Estimate(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high))
 
 
 def generated_tokens(training: ToyTraining) -> float:

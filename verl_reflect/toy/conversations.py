@@ -7,12 +7,15 @@ is never trained on: the model should learn to read mistakes, not to make them.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from transformers import PreTrainedTokenizerFast
 
 from verl_reflect.toy.problems import Expression, Problem, mistakes, solutions
 from verl_reflect.toy.reflections import REFLECTION_REQUEST, Reflection, direction, last_step, strong, vague
 from verl_reflect.toy.tokenizer import TURN_END, TURN_START
+
+AnyAnswer = TypeVar("AnyAnswer")
 
 IGNORED = -100  # the label that torch's cross entropy leaves out
 
@@ -48,14 +51,20 @@ def conversation(problem: Problem, mixture: Mixture, rng: random.Random) -> list
     if rng.random() < mixture.blind:
         return [first, Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
     reflection = _reflection(problem, attempt, mixture, rng)
-    retry = follow(reflection, problem, mixture.answers_right, rng)
+    retry = follow(reflection, solutions(problem), mistakes(problem), mixture.answers_right, rng)
     return [first, Turn(REFLECTION_REQUEST, reflection.sentence), Turn(problem.text, retry.text)]
 
 
-def follow(reflection: Reflection, problem: Problem, right: float, rng: random.Random) -> Expression:
+def follow(
+    reflection: Reflection,
+    solutions: Sequence[AnyAnswer],
+    mistakes: Sequence[AnyAnswer],
+    right: float,
+    rng: random.Random,
+) -> AnyAnswer:
     """A retry that the reflection allows; among those, a solution with probability `right`, if there is a choice."""
-    allowed_solutions = [e for e in solutions(problem) if reflection.allows(e)]
-    allowed_mistakes = [e for e in mistakes(problem) if reflection.allows(e)]
+    allowed_solutions = [answer for answer in solutions if reflection.allows(answer)]
+    allowed_mistakes = [answer for answer in mistakes if reflection.allows(answer)]
     if allowed_solutions and (rng.random() < right or not allowed_mistakes):
         return rng.choice(allowed_solutions)
     return rng.choice(allowed_mistakes)

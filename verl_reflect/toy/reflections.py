@@ -8,6 +8,7 @@ from the templates below, nothing else is ever taught.
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from verl_reflect.toy.problems import LARGEST_NUMBER, Expression
 
@@ -29,7 +30,8 @@ class Reflection:
     """A sentence, and which answers follow it."""
 
     sentence: str
-    allows: Callable[[Expression], bool]
+    allows: Callable[[Any], bool]
+    """Of an answer to the problem: an Expression here, a call in the miniature's other world."""
 
 
 def vague(rng: random.Random) -> Reflection:
