@@ -2,7 +2,7 @@
 # Another Python than the first that fits: make PYTHON=/path/to/python.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint results compare replicate bench lock clean
+.PHONY: help demo test lint results pictures compare replicate bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,6 +24,9 @@ lint: .venv/.complete ## style, format and types
 
 results: .venv/.complete ## train over two seeds with the control; writes the table and picture of the README
 	.venv/bin/verl-reflect results
+
+pictures: results ## the report's pictures in docs/, of the same trainings (needs chromium)
+	.venv/bin/python scripts/report_pictures.py
 
 compare: .venv/.complete ## train every credit choice and control over three seeds (two hours); writes the README's comparison
 	.venv/bin/verl-reflect compare

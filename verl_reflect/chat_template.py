@@ -55,19 +55,27 @@ def end_of_turn_id(tokenizer: Any, template_kwargs: dict[str, Any] | None = None
 
 
 def closing_ids(tokenizer: Any, builder: Any, template_kwargs: dict[str, Any] | None = None) -> tuple[int, ...]:
-    """What closes an assistant's turn before a user's in the chat template: in ChatML, `<|im_end|>` and a line end.
-
-    verl's builder for Qwen adds the line end itself, when it appends the user's turn. Its default builder does not, and
-    verl gives it to every Llama with a ChatML template, SmolLM2 among them. So both ways are tried, and the shortest
-    that comes out as the template is taken; the end of turn alone, if none does.
-
-    Args:
-        builder: verl's continuous-token builder for this model.
+    """What the loop closes an assistant's turn with: as the template does, or with the end of turn alone.
 
     Raises:
         ValueError: as of `end_of_turn_id`.
     """
     end = end_of_turn_id(tokenizer, template_kwargs)
+    return closing_as_template(tokenizer, builder, template_kwargs) or (end,)
+
+
+def closing_as_template(
+    tokenizer: Any, builder: Any, template_kwargs: dict[str, Any] | None = None
+) -> tuple[int, ...] | None:
+    """What closes an assistant's turn before a user's in the chat template: in ChatML, `<|im_end|>` and a line end.
+
+    verl's builder for Qwen adds the line end itself, when it appends the user's turn. Its default builder does not, and
+    verl gives it to every Llama with a ChatML template, SmolLM2 among them. So both ways are tried, and the shortest
+    that comes out as the template is taken; None, if none does.
+
+    Args:
+        builder: verl's continuous-token builder for this model.
+    """
     answer, task = "An answer", {"role": "user", "content": "A task"}
     before = [task, {"role": "assistant", "content": answer}]
     after = [*before, {"role": "user", "content": "Again"}]
@@ -78,4 +86,4 @@ def closing_ids(tokenizer: Any, builder: Any, template_kwargs: dict[str, Any] | 
     for length in (1, 2):
         if builder.merge_context_tokens(before, after, wanted[:length]).token_ids == wanted:
             return tuple(wanted[:length])
-    return (end,)
+    return None

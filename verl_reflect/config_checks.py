@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from packaging.specifiers import SpecifierSet
 
-from verl_reflect.chat_template import end_of_turn_id
+from verl_reflect.chat_template import closing_as_template, end_of_turn_id
 from verl_reflect.checked_run import Run, UnfitError
 from verl_reflect.config import CONTROLS, SAMPLERS, FirstAttempt
 from verl_reflect.judge import RewardFunction
@@ -123,9 +123,11 @@ def check_chat_template(run: Run) -> str:
         end = end_of_turn_id(tokenizer, kwargs)
         builder = create_continuous_token_builder(tokenizer, hf_model_type=model_type, chat_template_kwargs=kwargs)
         builder.merge_context_tokens(task, [*task, {"role": "user", "content": "Again"}], [end])
+        closing = closing_as_template(tokenizer, builder, kwargs)
     except Exception as error:  # templates raise errors of every kind
         raise UnfitError(f"The chat template cannot hold the conversation: {error}") from error
-    return f"a turn ends with {tokenizer.convert_ids_to_tokens(end)}"
+    remark = f"a turn ends with {tokenizer.convert_ids_to_tokens(end)}"
+    return remark if closing else f"{remark}; between turns verl puts other tokens than the template"
 
 
 def check_budget(run: Run) -> str:
