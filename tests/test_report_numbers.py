@@ -11,6 +11,7 @@ from report_folders import PASS, Line, blind, failures, group, line, said, write
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 
 from verl_reflect.accuracy import Estimate, rate
+from verl_reflect.evaluate.table import success_grids
 from verl_reflect.report.advantage import advantages
 from verl_reflect.report.browser import MAX_ITEMS, browser
 from verl_reflect.report.cost import Cost, costs
@@ -186,6 +187,14 @@ def test_the_markdown_table_has_the_same_numbers_and_no_markup_of_a_models(tmp_p
     table = markdown(read_sources(folders)).splitlines()
     assert table[4].startswith(r"| a\|b\* | Second try after reflecting (countdown/reflect) | 2 | 0.0 (0.0 to 65.8) |")
     assert table[4].endswith("| +100.0 (+100.0 to +100.0) | — |")
+
+
+def test_the_markdown_of_an_evaluation_has_the_tables_that_it_printed(tmp_path: Path) -> None:
+    folder = write_evaluation(tmp_path / "exam", {"reflect": failures(True, False, True), "blind": blind(False, False)})
+    [source] = read_sources([str(folder)])
+    for found in source.results:
+        for grid in success_grids(found):
+            assert f"exam: {grid.markdown().strip()}\n" in markdown([source])
 
 
 def test_errors_are_shares_of_all_tries(tmp_path: Path) -> None:

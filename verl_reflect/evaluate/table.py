@@ -9,6 +9,7 @@ from rich.table import Table
 
 from verl_reflect.evaluate.measures import Accuracy, Contrast, PassAt, Results
 from verl_reflect.evaluate.record import FIRST_TRY
+from verl_reflect.markdown_table import markdown_table
 
 NAMES = {
     FIRST_TRY: "first try",
@@ -37,9 +38,8 @@ class Grid:
 
     def markdown(self) -> str:
         """For a model card."""
-        lines = [self.header, ("---",) * len(self.header), *self.rows]
-        cells = ("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-        return f"**{self.title}**\n\n" + "\n".join(cells) + "\n"
+        rows = ([cell.replace("|", "\\|") for cell in row] for row in self.rows)
+        return f"**{self.title}**\n\n{markdown_table(self.header, rows)}\n"
 
 
 def grids(found: Results) -> Iterator[Grid]:

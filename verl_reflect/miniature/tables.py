@@ -1,9 +1,10 @@
 """The tables of docs/replication.md: one for each question, in the order in which issue and paper ask them."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from verl_reflect.accuracy import Estimate
+from verl_reflect.markdown_table import markdown_table
 from verl_reflect.miniature.findings import START, TITLES, Findings, Setting, difference
 from verl_reflect.miniature.language import WORLDS
 
@@ -19,17 +20,11 @@ PAPER = (
 """arXiv 2505.24726, as readers have noted its numbers; empty where we have none."""
 
 
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table."""
-    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
 def first_and_second(findings: Findings) -> str:
     """First and second tries at new problems before and after training, above the paper's."""
     header = ("", "1st try before", "after", "Δ", "2nd try before", "after", "Δ")
     rows = [(setting.title, *_before_and_after(findings, setting)) for setting in findings.all_settings]
-    return markdown(header, [*rows, *PAPER])
+    return markdown_table(header, [*rows, *PAPER])
 
 
 def _before_and_after(findings: Findings, setting: Setting) -> Iterator[str]:
@@ -42,7 +37,7 @@ def _before_and_after(findings: Findings, setting: Setting) -> Iterator[str]:
 def whose_reflections(findings: Findings) -> str:
     """Second tries at the start's failures: after its own reflections, and after those of the trained model."""
     header = ("", "the start", "trained", "Δ", "the start retries, trained model's reflections", "Δ")
-    return markdown(header, [_whose(findings, setting) for setting in findings.all_settings])
+    return markdown_table(header, [_whose(findings, setting) for setting in findings.all_settings])
 
 
 def _whose(findings: Findings, setting: Setting) -> tuple[str, ...]:
@@ -62,7 +57,7 @@ def against_larger(findings: Findings) -> str:
     if not findings.settings("large"):
         return "Not run: `verl-reflect replicate` without `--small`."
     header = ("", "small, trained: 1st / 2nd try", "large, untrained: 1st / 2nd try", "difference of 2nd tries")
-    return markdown(header, [_against(findings, setting) for setting in findings.settings("small")])
+    return markdown_table(header, [_against(findings, setting) for setting in findings.settings("small")])
 
 
 def _against(findings: Findings, small: Setting) -> tuple[str, ...]:
@@ -87,7 +82,7 @@ def summary(findings: Findings) -> str:
         *("small models, second tries", "the start", "reflections trained", "Δ"),
         *("the start, after the trained model's reflections", "trained, without reflecting", "trained, one fresh try"),
     )
-    return markdown(header, [_summary(findings, setting) for setting in findings.settings("small")])
+    return markdown_table(header, [_summary(findings, setting) for setting in findings.settings("small")])
 
 
 def _summary(findings: Findings, setting: Setting) -> tuple[str, ...]:
@@ -121,7 +116,7 @@ def controls(findings: Findings) -> str:
         for setting in findings.settings("small")
         for trained, label in CONTROLS.items()
     )
-    return markdown(header, rows)
+    return markdown_table(header, rows)
 
 
 def _control(findings: Findings, setting: Setting, trained: str, label: str) -> tuple[str, ...]:
@@ -139,7 +134,7 @@ def resampling(findings: Findings) -> str:
     rows = (
         _resampled(findings, setting, trained) for setting in findings.all_settings for trained in (START, "method")
     )
-    return markdown(header, rows)
+    return markdown_table(header, rows)
 
 
 def _resampled(findings: Findings, setting: Setting, trained: str) -> tuple[str, ...]:
@@ -170,7 +165,7 @@ def elsewhere(findings: Findings) -> str:
         *("2nd try after reflecting, before", "after", "Δ", "the start retries after its reflections, Δ"),
     )
     rows = (_elsewhere(findings, setting) for setting in findings.all_settings)
-    return markdown(header, rows)
+    return markdown_table(header, rows)
 
 
 def _elsewhere(findings: Findings, setting: Setting) -> tuple[str, ...]:

@@ -3,25 +3,24 @@
 from collections.abc import Sequence
 
 from verl_reflect.accuracy import Estimate
+from verl_reflect.markdown_table import markdown_table
 from verl_reflect.report.reading import Source
-from verl_reflect.report.results import Comparison, Row, comparisons, rows
+from verl_reflect.report.results import Comparison, Row, comparisons, evaluation_grids, rows
 
 _SPECIAL = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>|#"} | {"\n": " "})
 
 
 def markdown(sources: Sequence[Source]) -> str:
-    """The table, and below it what is better by how much on the same items."""
-    lines = [
+    """The table, below it what is better by how much on the same items, and what evaluations printed themselves."""
+    header = ("", "", "items", "before", "after", "Δ", "Δ of each seed")
+    parts = [
         "Accuracy in %, with 95 % intervals over items; Δ on the same items.",
-        "",
-        "| | | items | before | after | Δ | Δ of each seed |",
-        "|---|---|---|---|---|---|---|",
-        *map(_row, rows(sources)),
+        markdown_table(header, map(_row, rows(sources))),
     ]
-    found = comparisons(sources)
-    if found:
-        lines += ["", "On the same items:", ""]
-    return "\n".join([*lines, *map(_comparison, found)]) + "\n"
+    if found := comparisons(sources):
+        parts += ["On the same items:", "\n".join(map(_comparison, found))]
+    evaluated = (f"{_safe(name)}: {grid.markdown().strip()}" for name, grid in evaluation_grids(sources))
+    return "\n\n".join([*parts, *evaluated]) + "\n"
 
 
 def _comparison(found: Comparison) -> str:
@@ -29,8 +28,8 @@ def _comparison(found: Comparison) -> str:
     return f"- {_safe(one)}, over {_safe(other)}: {found.gain.percent('+')} points"
 
 
-def _row(row: Row) -> str:
-    cells = [
+def _row(row: Row) -> list[str]:
+    return [
         _safe(row.label),
         _safe(f"{row.measure.name} ({row.measure.data_source})"),
         f"{row.items:,}",
@@ -39,7 +38,6 @@ def _row(row: Row) -> str:
         _cell(row.gain, "+"),
         ", ".join(f"{100 * each.value:+.1f}" for each in row.seeds) or "—",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def _cell(estimate: Estimate | None, sign: str = "") -> str:

@@ -18,7 +18,6 @@ from markupsafe import Markup
 
 from verl_reflect import __version__
 from verl_reflect.accuracy import Estimate
-from verl_reflect.evaluate.table import Grid, success_grids
 from verl_reflect.extras import need_matplotlib
 from verl_reflect.report.browser import browser
 from verl_reflect.report.cost import costs
@@ -26,7 +25,7 @@ from verl_reflect.report.curves import Curve, reflection_curves, top_of, trainin
 from verl_reflect.report.errors import error_counts
 from verl_reflect.report.looks import SVG_DASHES
 from verl_reflect.report.reading import Source
-from verl_reflect.report.results import by_label, comparisons, rows
+from verl_reflect.report.results import by_label, comparisons, evaluation_grids, rows
 from verl_reflect.report.sayings import Saying, sayings
 from verl_reflect.report.story import story
 
@@ -58,7 +57,7 @@ def page(sources: Sequence[Source]) -> str:
         seeded=any(row.seeds for row in found),
         after="After" if compared else "Success",
         comparisons=comparisons(sources),
-        evaluations=_evaluations(sources),
+        evaluations=list(evaluation_grids(sources)),
         success_plots=_plots([*validation_curves(sources), *training_curves(sources)], labels),
         reflection_plots=_plots(reflection_curves(sources), labels),
         errors=_by_measure(error_counts(sources)),
@@ -78,11 +77,6 @@ def _hash(script: str) -> str:
 
 def _by_measure(found: Iterable[Any]) -> list[tuple[Any, list[Any]]]:
     return [(measure, list(same)) for measure, same in groupby(found, key=attrgetter("measure"))]
-
-
-def _evaluations(sources: Iterable[Source]) -> list[tuple[str, Grid]]:
-    """What `verl-reflect eval` printed of each evaluation."""
-    return [(source.name, grid) for source in sources for found in source.results for grid in success_grids(found)]
 
 
 def _plots(curves: Sequence[Curve], labels: Sequence[str]) -> list[tuple[Curve, Markup]]:

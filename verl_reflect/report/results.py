@@ -3,11 +3,12 @@
 A label that is one evaluation has the numbers that `verl-reflect eval` printed, from its summary.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from verl_reflect.accuracy import Estimate
 from verl_reflect.evaluate.measures import FAILURES, Accuracy, Results
+from verl_reflect.evaluate.table import Grid, success_grids
 from verl_reflect.report.measures import Measure, Values, difference, headline, mean_of_seeds, measures, share
 from verl_reflect.report.reading import Source
 
@@ -127,3 +128,10 @@ def _with_other_labels(main: Measure, labels: Mapping[str, Sequence[Source]]) ->
         gain = difference(_after(main, other_seeds), _after(main, seeds))
         if gain:
             yield Comparison(first, label, main, main, gain)
+
+
+def evaluation_grids(sources: Iterable[Source]) -> Iterator[tuple[str, Grid]]:
+    """What `verl-reflect eval` printed of each evaluation, with its name."""
+    for source in sources:
+        for found in source.results:
+            yield from ((source.name, grid) for grid in success_grids(found))

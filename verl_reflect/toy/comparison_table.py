@@ -1,13 +1,14 @@
 """The comparison's table, for the README and as JSON: one row for each choice, mean over the seeds and its interval."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from verl_reflect.accuracy import Estimate, over_seeds, read_transcripts, share_over_seeds
+from verl_reflect.markdown_table import markdown_table
 from verl_reflect.toy.compare import LABELS, STEPS, Comparison, handed_over_source
 from verl_reflect.toy.measures import BLIND, FIRST_TRY, REFLECT, Measure
 from verl_reflect.toy.readme import write_section
@@ -64,11 +65,8 @@ def generated_tokens(training: ToyTraining) -> float:
 def markdown(table: Iterable[Row]) -> str:
     """The table in percent; the column of tokens as it is."""
     columns = [*(measure.name for measure in OWN), HANDED_OVER, TOKENS]
-    lines = [f"| trained | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
-    for row in table:
-        shown = (_cell(row.cells.get(column), _count if column == TOKENS else Estimate.percent) for column in columns)
-        lines.append(f"| {row.label} | {' | '.join(shown)} |")
-    return "\n".join(lines)
+    shown = ((row.label, *(_cell(row.cells.get(column), column) for column in columns)) for row in table)
+    return markdown_table(("trained", *columns), shown)
 
 
 def publish(comparison: Comparison, docs: Path, readme: Path) -> None:
@@ -92,12 +90,10 @@ def section(table: Sequence[Row], seeds: int) -> str:
     )
 
 
-def _cell(estimate: Estimate | None, show: Callable[[Estimate], str]) -> str:
-    return show(estimate) if estimate else ""
-
-
-def _count(estimate: Estimate) -> str:
-    return f"{estimate.value:,.0f}"
+def _cell(estimate: Estimate | None, column: str) -> str:
+    if estimate is None:
+        return ""
+    return f"{estimate.value:,.0f}" if column == TOKENS else estimate.percent()
 
 
 def numbers(table: Iterable[Row]) -> dict[str, dict[str, list[float]]]:

@@ -6,13 +6,14 @@ each group. Both start from the same checkpoint and are judged on the same held-
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from verl_reflect.accuracy import Estimate, gain
+from verl_reflect.markdown_table import markdown_table
 from verl_reflect.toy.curves import draw_curves
 from verl_reflect.toy.data import CHECKPOINT, make_data
 from verl_reflect.toy.demo import STEPS, VALIDATE_EVERY, follow
@@ -74,48 +75,39 @@ def _training(out: Path, name: str, seed: int) -> ToyTraining:
 
 
 def _section(pairs: Sequence[Pair]) -> str:
-    lines = [
-        f"Held-out items, temperature 1, %, with 95 % intervals. {STEPS} steps of 32 failures × 8 reflections; only",
+    rows = [_row(measure, pair) for measure in (FIRST_TRY, REFLECT, BLIND) for pair in pairs]
+    paragraphs = [
+        f"Held-out items, temperature 1, %, with 95 % intervals. {STEPS} steps of 32 failures × 8 reflections; only\n"
         "reflections are trained.",
-        "",
-        "| | seed | before | after | Δ | rewards shuffled |",
-        "|---|---|---|---|---|---|",
-    ]
-    for measure in (FIRST_TRY, REFLECT, BLIND):
-        for pair in pairs:
-            bold = "**" if measure is REFLECT else ""
-            cells = " | ".join(f"{bold}{cell}{bold}" for cell in pair.cells(measure))
-            lines.append(f"| {measure.name} | {pair.seed} | {cells} |")
-    lines += ["", "The second try after reflecting, compared on the same failures:", ""]
-    for pair in pairs:
-        lines.append(
-            f"- seed {pair.seed}: {pair.over_blind().percent('+')} points over the same model's retry without "
-            f"reflecting,\n  {pair.over_shuffled().percent('+')} over the training with shuffled rewards."
-        )
-    lines += [
-        "",
+        markdown_table(("", "seed", "before", "after", "Δ", "rewards shuffled"), rows),
+        "The second try after reflecting, compared on the same failures:",
+        "\n".join(map(_compared, pairs)),
         "![Success on held-out items over training steps](docs/curves.png)",
-        "",
-        *_what_it_says(pairs[0]),
-        "",
+        f"What it learned to say (seed {pairs[0].seed}; n stands for a number, times and add for any operator):",
+        markdown_table(("", "share of reflections", "retries that pass", ""), _what_it_says(pairs[0])),
         "Regenerate: `make results`.",
     ]
-    return "\n".join(lines)
+    return "\n\n".join(paragraphs)
 
 
-def _what_it_says(pair: Pair) -> list[str]:
+def _row(measure: Measure, pair: Pair) -> list[str]:
+    bold = "**" if measure is REFLECT else ""
+    return [measure.name, str(pair.seed), *(f"{bold}{cell}{bold}" for cell in pair.cells(measure))]
+
+
+def _compared(pair: Pair) -> str:
+    return (
+        f"- seed {pair.seed}: {pair.over_blind().percent('+')} points over the same model's retry without "
+        f"reflecting,\n  {pair.over_shuffled().percent('+')} over the training with shuffled rewards."
+    )
+
+
+def _what_it_says(pair: Pair) -> Iterator[list[str]]:
     """The reflections before and after training that make up at least SHOWN_SHARE of all."""
-    lines = [
-        f"What it learned to say (seed {pair.seed}; n stands for a number, times and add for any operator):",
-        "",
-        "| | share of reflections | retries that pass | |",
-        "|---|---|---|---|",
-    ]
     for when, step in (("before", 0), ("after", STEPS)):
         for said in sentences(pair.trained.validation(step)):
             if said.share >= SHOWN_SHARE:
-                lines.append(f"| {when} | {said.share:.0%} | {said.success:.0%} | {said.text} |")
-    return lines
+                yield [when, f"{said.share:.0%}", f"{said.success:.0%}", said.text]
 
 
 def _numbers(pairs: Sequence[Pair]) -> list[dict[str, object]]:
