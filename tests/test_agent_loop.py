@@ -138,6 +138,15 @@ async def test_validation_keeps_first_try_success(make_loop: Any, scripted: Any)
     assert episode.first_try.passed and episode.reflection is None and episode.validate
 
 
+async def test_the_row_of_a_validation_shows_the_session_to_its_end(make_loop: Any, scripted: Any) -> None:
+    server = scripted(HINT, RIGHT)
+    loop = make_loop(server)
+    [output] = await loop.run(SAMPLING, **row(is_validation=True))
+    assert loop.tokenizer.decode(output.response_ids, skip_special_tokens=True) == RIGHT
+    shown = loop.tokenizer.decode(output.prompt_ids, skip_special_tokens=True)
+    assert WRONG in shown and HINT in shown and output.response_logprobs is None
+
+
 async def test_validation_samples_do_not_share_an_attempt(make_loop: Any, scripted: Any) -> None:
     server = scripted(RIGHT, RIGHT, seconds=0.01)
     loop = make_loop(server, "reflect.first_attempt=live")

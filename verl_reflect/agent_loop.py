@@ -150,7 +150,7 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         Returns:
             One row for each turn that is trained, after those that are kept in place, all with the session's one reward
             (verl gives it to each of them); none if the first attempt passed and is not trained itself. In validation
-            always at least one row.
+            one row, of the last turn, so that verl's samples of a validation show the session to its end.
 
         Raises:
             VerifierError: the reward function gave no verdict on the first attempt of a training session.
@@ -174,18 +174,18 @@ class RetryAgentLoop(TurnTakingAgentLoop):
             attempts=first.attempts,
             attempts_tokens=first.tokens,
         )
-        reflections = [second.reflection] if second.reflection else []
-        turns = {"attempt": [first.attempt], "reflection": reflections, "retry": second.retries}
-        trained = ("attempt",) if passed and session.validate else self.trained_turns
         seconds = time.monotonic() - started
-        rows = [training_row(turn, episode, seconds) for name in trained for turn in turns[name]]
+        reflections = [second.reflection] if second.reflection else []
+        if session.validate:
+            last = [first.attempt, *reflections, *second.retries][-1]
+            return [training_row(last, episode, seconds)]
+        turns = {"attempt": [first.attempt], "reflection": reflections, "retry": second.retries}
+        rows = [training_row(turn, episode, seconds) for name in self.trained_turns for turn in turns[name]]
         kept = [turn for name in self._kept_turns(session) for turn in turns[name]] if rows else []
         return [*(training_row(turn, episode, seconds, kept=True) for turn in kept), *rows]
 
     def _kept_turns(self, session: Session) -> tuple[str, ...]:
         """A shared attempt is kept once a group, by its first session."""
-        if session.validate:
-            return ()
         return tuple(name for name in self.settings.keep if name != "attempt" or session.number == 0)
 
     def _first_try_of_group(self, session: Session) -> "asyncio.Task[FirstTry]":
@@ -239,7 +239,7 @@ class RetryAgentLoop(TurnTakingAgentLoop):
 
     def _sampling_params(self, session: Session, turn: str) -> dict[str, Any]:
         """verl's, with log-probabilities for the turns that are trained or kept and for no other."""
-        in_a_row = turn in self.trained_turns or turn in self.settings.keep
+        in_a_row = not session.validate and (turn in self.trained_turns or turn in self.settings.keep)
         return session.sampling_params if in_a_row else {**session.sampling_params, "logprobs": False}
 
     async def task_again(self, turn: Turn, session: Session) -> Conversation:
