@@ -208,7 +208,7 @@ def test_wordings_are_counted_without_their_numbers() -> None:
     lines = [*failures(True, reflection=plan), *failures(False, reflection=said("Add 5 and 12 ."))]
     lines += failures(False, False, False, reflection=vague) + failures(True, reflection=said("Only once ."))
     found = sayings([Session.read({**each, "condition": "reflect"}) for each in lines])
-    assert found == [Saying("I was careless .", 0.5, 0.0), Saying("Add # and # .", 2 / 6, 0.5)]
+    assert found == [Saying("I was careless .", 3, 0.5, 0.0), Saying("Add # and # .", 2, 2 / 6, 0.5)]
 
 
 def test_cost_counts_what_was_written_and_what_was_trained(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from typing import Any
 
-from verl_reflect.toy.wording import Sentence, sentences
+from verl_reflect.report.sayings import Saying
+from verl_reflect.toy.wording import sentences
 
 
 def line(text: str, second_try: float, data_source: str = "countdown/reflect") -> dict[str, Any]:
@@ -16,6 +17,6 @@ def test_sentences_are_counted_without_their_numbers() -> None:
         line("ignored", 1.0, data_source="countdown/blind"),
     ]
     assert sentences(lines) == [
-        Sentence("First I will compute n times n and then add n .", 0.75, 2 / 3),
-        Sentence("I made a mistake .", 0.25, 0.0),
+        Saying("First I will compute n times n and then add n .", 3, 0.75, 2 / 3),
+        Saying("I made a mistake .", 1, 0.25, 0.0),
     ]
