@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
@@ -147,6 +148,16 @@ def test_only_reflections_are_trained(run: Run) -> None:
 
 def test_the_server_and_the_trainer_agree_on_log_probs(run: Run) -> None:
     assert run.records[STEPS]["training/rollout_probs_diff_mean"] < 1e-3
+
+
+def test_verls_own_samples_of_a_validation_show_sessions_to_their_end(run: Run) -> None:
+    samples = (run.folder / "validation" / f"{STEPS}.jsonl").read_text().splitlines()
+    shown = Counter(json.loads(sample)["output"] for sample in samples)
+    sessions = run.transcripts(STEPS, "validation")
+    last_turns = [[line["attempt"], line["reflection"], *line["retries"]] for line in sessions]
+    said = [next(turn for turn in reversed(turns) if turn) for turns in last_turns]
+    assert shown.total() == len(sessions) and any(line["retries"] for line in sessions)
+    assert Counter(turn["text"] for turn in said if not turn["forged"]) <= shown
 
 
 def test_validation_measures_all_three_accuracies(run: Run) -> None:
