@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from rich.console import Console
@@ -56,13 +56,23 @@ def _do_all(missing: Sequence[Cell], out: Path, work: Work, console: Console) ->
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         *(TimeElapsedColumn(), TimeRemainingColumn()),
     )
-    processes = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
-    with Progress(*columns, console=console) as progress, processes as pool:
-        bar = progress.add_task("cells", total=len(missing))
-        done = {pool.submit(do, cell, out, work): cell for cell in missing}
-        for finished in as_completed(done):
-            finished.result()
-            progress.update(bar, advance=1, description=done[finished].name)
+    pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+    try:
+        with Progress(*columns, console=console) as progress:
+            bar = progress.add_task("cells", total=len(missing))
+            done = {pool.submit(do, cell, out, work): cell for cell in missing}
+            for finished in as_completed(done):
+                finished.result()
+                progress.update(bar, advance=1, description=done[finished].name)
+    finally:
+        _end(pool)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """At once: left to itself, an executor that is interrupted first does all that waits in it."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in active_children():
+        worker.terminate()
 
 
 def publish(findings: Findings, docs: Path) -> None:
