@@ -1,4 +1,5 @@
 import random
+import time
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ from verl_reflect.miniature.grid import Cell, Work
 from verl_reflect.miniature.language import WORLDS, tokenizer, words
 from verl_reflect.miniature.models import ARCHITECTURES, SIZES, Model, build_model, parameters
 from verl_reflect.miniature.picture import draw
-from verl_reflect.miniature.replicate import replicate
+from verl_reflect.miniature.replicate import do_all, replicate
 from verl_reflect.miniature.rollout import Rollout, Try, failures
 from verl_reflect.miniature.starts import Mixture, conversation, phases
 from verl_reflect.miniature.training import CHOICES, Row, advantages, grpo, shuffled, train, update
@@ -166,6 +167,11 @@ def test_shuffling_pays_as_many_of_a_group() -> None:
     assert len({values.index(max(values)) for values in drawn_values}) > 1
 
 
+def test_a_wider_model_takes_smaller_steps(language: PreTrainedTokenizerFast) -> None:
+    rates = [training.learning_rate(build_model("llama", size, language, seed=0)) for size in ("small", "large")]
+    assert rates == pytest.approx([4e-4, 1.6e-4])
+
+
 def test_an_update_makes_what_was_paid_likelier(model: Model) -> None:
     paid, unpaid = Row([5, 6, 7], [False, True, True], 1.0, 0, 2), Row([5, 8, 9], [False, True, True], 0.0, 0, 2)
     before = [_log_prob(model, row) for row in (paid, unpaid)]
@@ -289,6 +295,21 @@ def test_a_missing_start_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mon
     ):
         replicate(tmp_path / "out", tmp_path, tmp_path / "README.md", Console(), Work(), ["small"])
     assert not (tmp_path / "out").exists()
+
+
+def _breaks_or_takes_a_minute(cell: Cell, out: Path, work: Work) -> None:
+    if cell.seed == 1:
+        raise ValueError("broken")
+    time.sleep(60)
+
+
+def test_a_cell_that_breaks_ends_the_others_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verl_reflect.miniature.replicate.do", _breaks_or_takes_a_minute)
+    cells = [Cell("qwen2", "small", "calls", seed) for seed in (1, 2, 3, 4)]
+    started = time.monotonic()
+    with pytest.raises(ValueError, match="broken"):
+        do_all(cells, tmp_path, Work(), Console())
+    assert time.monotonic() - started < 55
 
 
 def test_without_a_clone_nothing_is_computed(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def replicate(out: Path, docs: Path, readme: Path, console: Console, work: Work,
     _check_starts(wanted)
     _check_pages(docs / PAGE, readme)
     out.mkdir(parents=True, exist_ok=True)
-    _do_all([cell for cell in wanted if not cell.path(out).exists()], out, work, console)
+    do_all([cell for cell in wanted if not cell.path(out).exists()], out, work, console)
     findings = read_findings(out, wanted)
     publish(findings, docs)
     write_section(readme, "replication", f"{summary(findings)}\n\nRegenerate: `make replicate`.")
@@ -51,7 +51,8 @@ def _check_pages(*pages: Path) -> None:
         raise ValueError(f"No {' and no '.join(missing)} to write the results in: run it from a clone of verl-reflect.")
 
 
-def _do_all(missing: Sequence[Cell], out: Path, work: Work, console: Console) -> None:
+def do_all(missing: Sequence[Cell], out: Path, work: Work, console: Console) -> None:
+    """Do cells, as many at once as there are processors. The first that breaks ends all."""
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         *(TimeElapsedColumn(), TimeRemainingColumn()),
