@@ -31,7 +31,7 @@ pictures: results ## the report's pictures in docs/, of the same trainings (need
 compare: .venv/.complete ## train every credit choice and control over three seeds (two hours); writes the README's comparison
 	.venv/bin/verl-reflect compare
 
-replicate: .venv/.complete ## the paper's questions, asked of small models (most of an hour); writes docs/replication.md
+replicate: .venv/.complete ## the paper's questions, asked of small models (50 minutes); writes docs/replication.md
 	.venv/bin/verl-reflect replicate
 
 bench: .venv/.complete ## every benchmark
