@@ -22,8 +22,8 @@ STEPS = 30
 GROUPS = 32
 GROUP_SIZE = 8
 LEARNING_RATE = 4e-4
-"""Of a small model. Wider ones get less, in inverse proportion (arXiv 2203.03466): at this rate three of eleven trainings
-of large ones lost more than half of their first tries."""
+"""Of a small model. Wider ones get less, in inverse proportion (arXiv 2203.03466): at this rate three of eleven
+trainings of large ones lost more than half of their first tries."""
 
 Estimator = Callable[[torch.Tensor, torch.Tensor, np.ndarray], tuple[torch.Tensor, torch.Tensor]]
 
