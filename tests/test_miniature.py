@@ -236,7 +236,7 @@ def test_a_cell_trains_in_every_way_and_examines_in_both_worlds(tmp_path: Path) 
     setting = Setting("qwen2", "small", "calls")
     assert set(findings.cells[wanted[0]]) == {START, *CHOICES}
     for trained in (START, *CHOICES):
-        assert len({len(findings.values(setting, trained, "first_try", world)) for world in WORLDS}) == 1
+        assert {len(findings.values(setting, trained, "first_try", world)) for world in WORLDS} == {len(wanted)}
     assert findings.mean(setting, "method", "generated_tokens") > 0
     assert tables.controls(findings).count("| Qwen2, function calls |") == len(CHOICES) + 1
 

@@ -177,7 +177,8 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         seconds = time.monotonic() - started
         reflections = [second.reflection] if second.reflection else []
         if session.validate:
-            last = [first.attempt, *reflections, *second.retries][-1]
+            said = (first.attempt, *reflections, *second.retries)
+            last = next(turn for turn in reversed(said) if turn.token_ids)
             return [training_row(last, episode, seconds)]
         turns = {"attempt": [first.attempt], "reflection": reflections, "retry": second.retries}
         rows = [training_row(turn, episode, seconds) for name in self.trained_turns for turn in turns[name]]

@@ -38,8 +38,8 @@ class Grid:
 
     def markdown(self) -> str:
         """For a model card."""
-        rows = ([cell.replace("|", "\\|") for cell in row] for row in self.rows)
-        return f"**{self.title}**\n\n{markdown_table(self.header, rows)}\n"
+        header, *rows = ([cell.replace("|", "\\|") for cell in line] for line in (self.header, *self.rows))
+        return f"**{self.title}**\n\n{markdown_table(header, rows)}\n"
 
 
 def grids(found: Results) -> Iterator[Grid]:
