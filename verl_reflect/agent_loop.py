@@ -177,8 +177,7 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         seconds = time.monotonic() - started
         reflections = [second.reflection] if second.reflection else []
         if session.validate:
-            said = (first.attempt, *reflections, *second.retries)
-            last = next(turn for turn in reversed(said) if turn.token_ids)
+            last = [first.attempt, *reflections, *second.retries][-1]
             return [training_row(last, episode, seconds)]
         turns = {"attempt": [first.attempt], "reflection": reflections, "retry": second.retries}
         rows = [training_row(turn, episode, seconds) for name in self.trained_turns for turn in turns[name]]
