@@ -20,10 +20,10 @@ from bfcl_checker import Checker
 from rich.console import Console
 from rich.table import Table
 
+from verl_reflect.data.bfcl import ABSTAINING, bfcl_records, data_folder
 from verl_reflect.reward import compute_score
 from verl_reflect.tasks.bfcl import Bfcl, gold_calls
-from verl_reflect.tasks.bfcl_source import ABSTAINING, bfcl_records, data_folder
-from verl_reflect.tasks.call_text import hermes
+from verl_reflect.tasks.calls.call_text import hermes
 
 ROUNDS = 7
 THOUGHT = "<think>\n" + "The user wants the weather in two towns, so two calls are needed, one for each town. " * 25

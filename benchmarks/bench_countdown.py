@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from verl_reflect.data.puzzles import PuzzleRanges, distinct_puzzles
 from verl_reflect.reward import compute_score
-from verl_reflect.tasks.countdown_puzzles import PuzzleRanges, distinct_puzzles
 
 PUZZLES = list(distinct_puzzles(100, seed=0, ranges=PuzzleRanges()))
 THOUGHT = "Let me try the numbers in another order, since the last sum was too large to be of use here. " * 25

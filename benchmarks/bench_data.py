@@ -28,8 +28,8 @@ def write_source(path: Path, rows: int) -> None:
 
 def make(source: Path, out: Path) -> None:
     """Make the data here, and print CPU seconds, rows and peak resident MB, before and after."""
-    from verl_reflect.tasks.countdown_data import make_countdown
-    from verl_reflect.tasks.countdown_puzzles import PuzzleRanges
+    from verl_reflect.data.countdown import make_countdown
+    from verl_reflect.data.puzzles import PuzzleRanges
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start = time.process_time()

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from verl_reflect.judge import Judge, RewardFunction
-from verl_reflect.reflection_metrics import Reflection, reflection_metrics
+from verl_reflect.rollout.judge import Judge, RewardFunction
+from verl_reflect.rollout.penalties import foreign_share
 from verl_reflect.tasks.registry import task_for
-from verl_reflect.writing_systems import foreign_share
+from verl_reflect.training.metrics import Reflection, reflection_metrics
 
 ROUNDS = 7
 SESSIONS, AT_ONCE = 512, 16

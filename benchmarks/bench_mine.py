@@ -24,12 +24,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from verl_reflect.mine import engine
+from verl_reflect.demo.data import CHECKPOINT, make_data
 from verl_reflect.mine.command import Mining, configuration
 from verl_reflect.mine.journal import MiningJournal
-from verl_reflect.mine.query import queries
 from verl_reflect.mine.settings import MineSettings
-from verl_reflect.toy.data import CHECKPOINT, make_data
+from verl_reflect.serving import engine
+from verl_reflect.serving.queries import queries
 
 ON_CPU = ("+recipe=reflect_grpo", "+task=countdown_toy", "+hardware=cpu", f"actor_rollout_ref.model.path={CHECKPOINT}")
 LIKE_VERL = (

@@ -17,9 +17,9 @@ from statistics import fmean, variance
 from rich.console import Console
 from rich.table import Table
 
-from verl_reflect.toy.data import CHECKPOINT, make_data
-from verl_reflect.toy.demo import follow
-from verl_reflect.toy.training import ToyTraining
+from verl_reflect.demo.command import follow
+from verl_reflect.demo.data import CHECKPOINT, make_data
+from verl_reflect.demo.training import ToyTraining
 
 FAILURES, REFLECTIONS, RETRIES = 50, 8, 16
 

@@ -1,11 +1,11 @@
-"""Tiny builders that the tests share."""
+"""Fixtures that the tests share."""
 
 import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_module
+from builders import compose_config
 from omegaconf import DictConfig
 from scripted_server import ScriptedServer
 from transformers import PreTrainedTokenizerFast
@@ -13,11 +13,11 @@ from verl.experimental.agent_loop.agent_loop import DictConfigWrap
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 import verl_reflect.plugin
-from verl_reflect.agent_loop import ReflectRetryAgentLoop, RetryAgentLoop
-from verl_reflect.control_loops import SwappedReflectionAgentLoop
-from verl_reflect.judge import Judge, RewardFunction
-from verl_reflect.toy.tokenizer import build_tokenizer
-from verl_reflect.turns import TurnTakingAgentLoop
+from recipes.tiny_model.tokenizer import build_tokenizer
+from verl_reflect.rollout.controls import SwappedReflectionAgentLoop
+from verl_reflect.rollout.dialogue import TurnTakingAgentLoop
+from verl_reflect.rollout.judge import Judge, RewardFunction
+from verl_reflect.rollout.loop import ReflectRetryAgentLoop, RetryAgentLoop
 
 verl_reflect.plugin.register()
 
@@ -26,12 +26,6 @@ verl_reflect.plugin.register()
 def tokenizer() -> PreTrainedTokenizerFast:
     """The tiny model's: one token a word, ChatML markers."""
     return build_tokenizer()
-
-
-def compose_config(*overrides: str, name: str = "ppo_trainer") -> DictConfig:
-    """Compose verl's configuration with overrides, as `python -m verl.trainer.main_ppo` does. Takes a second."""
-    with initialize_config_module("verl.trainer.config", version_base=None):
-        return compose(name, overrides=list(overrides))
 
 
 @pytest.fixture(scope="session")
@@ -56,22 +50,6 @@ def recipe_config(_recipe: DictConfig) -> Callable[..., DictConfig]:
         return config
 
     return changed
-
-
-def row(**changes: Any) -> dict[str, Any]:
-    """A data row as verl hands it to an agent loop: make 24 from 3, 5 and 8, with a failed attempt."""
-    return {
-        "uid": "uid",
-        "session_id": 0,
-        "global_steps": 1,
-        "is_validation": False,
-        "raw_prompt": [{"role": "user", "content": "Make 24 from 3 5 8 ."}],
-        "data_source": "countdown",
-        "reward_model": {"ground_truth": {"target": 29, "numbers": [3, 5, 8]}},
-        "extra_info": {"index": 0},
-        "first_attempt": "<answer> ( 3 + 5 ) * 8 </answer>",
-        **changes,
-    }
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
-from conftest import compose_config
+from builders import compose_config
 from omegaconf import DictConfig, OmegaConf
 
-from verl_reflect.config import FirstAttempt, ReflectConfig
-from verl_reflect.guards import Guard
+from verl_reflect.config import FirstAttempt, Guard, ReflectConfig
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,11 @@ def test_import_verl_loads_the_plugin_and_nothing_heavy() -> None:
     state: dict[str, Any] = json.loads(fresh_process(STATE))
     assert state["resolver"] and state["cpu"]
     loaded = {name for name in state["modules"] if name.startswith("verl_reflect")}
-    assert not loaded & {"verl_reflect.agent_loop", "verl_reflect.reward_manager", "verl_reflect.replay_buffer"}
+    assert not loaded & {
+        "verl_reflect.rollout.loop",
+        "verl_reflect.rollout.reward_manager",
+        "verl_reflect.training.replay_buffer",
+    }
     assert "hydra" not in state["modules"]
 
 

@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verl_reflect.accuracy import gain, rate
-from verl_reflect.clusters import by_item, draws, estimate
-from verl_reflect.paired import compare, mcnemar, swapped_items
-from verl_reflect.pass_at_k import pass_at_k, powers_of_two
+from verl_reflect.statistics import (
+    by_item,
+    compare,
+    draws,
+    estimate,
+    gain,
+    mcnemar,
+    pass_at_k,
+    powers_of_two,
+    rate,
+    swapped_items,
+)
 
 
 def answers(*items: list[float]) -> dict[tuple[int, int], float]:

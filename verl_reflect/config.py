@@ -4,14 +4,12 @@ Everything else (batch size, group size `actor_rollout_ref.rollout.n`, temperatu
 users expect it. Sources in brackets are sections of arXiv 2505.24726; "open" marks what the paper leaves unsaid.
 """
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
-
-from verl_reflect.guards import Guard
-from verl_reflect.penalties import Penalties
 
 
 class FirstAttempt(Enum):
@@ -46,7 +44,7 @@ class Control:
     """Whether it can be trained; otherwise it is for `trainer.val_only=True`."""
 
 
-SAMPLERS: dict[str, str | None] = {"uniform": None, "edge": "pkg://verl_reflect.edge_dataset"}
+SAMPLERS: dict[str, str | None] = {"uniform": None, "edge": "pkg://verl_reflect.training.dataset"}
 """The module of the data set that each choice of `reflect.sampler` stands for; None: verl's own."""
 
 CONTROLS = {
@@ -55,6 +53,92 @@ CONTROLS = {
     "fixed": Control(agent_loop="fixed_reflection", trains=False),
     "swapped": Control(agent_loop="swapped_reflection", trains=False),
 }
+
+
+@dataclass
+class Penalties:
+    """What each quantity costs at 1, in units of the reward: a retry that passes earns 1."""
+
+    answer_in_reflection: float = 0.0
+    """The reflection states the answer (1 or 0), as `Task.gives_away` finds it."""
+
+    reflection_forged: float = 0.0
+    """The reflection went on past a chat marker (1 or 0). It gets no retry, and so no reward, in any case."""
+
+    foreign_script: float = 0.0
+    """Share of the reflection's letters in a script that neither the task nor the request is written in."""
+
+    too_long: float = 0.0
+    """0 up to `reflect.expected_reflection_tokens`, 1 at `reflect.max_reflection_tokens`, a line between them."""
+
+    @property
+    def used(self) -> bool:
+        """Any of them is on."""
+        return any(asdict(self).values())
+
+    def validate(self) -> None:
+        """Raise ValueError, in one sentence, for a weight that is no penalty."""
+        for name, weight in asdict(self).items():
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"reflect.penalties.{name} is {weight:g}; a penalty is 0 (off) or more.")
+
+    def cost(self, quantities: Mapping[str, float]) -> float:
+        """What the session loses. `quantities` has at least the names in PENALISED."""
+        return sum(weight * quantities[name] for name, weight in asdict(self).items())
+
+
+PENALISED = tuple(weight.name for weight in fields(Penalties))
+"""What a session's quantities must have."""
+
+ACTIONS = ("warn", "stop")
+"""What a guard can do."""
+
+
+@dataclass
+class Guard:
+    """One threshold: a metric that must not stay `below` or `above` a number."""
+
+    metric: str = ""
+    """A metric of each training step, `reflect/…` (docs/guards.md)."""
+
+    below: float | None = None
+    """Crossed while the metric is less than this. Either this or `above`."""
+
+    above: float | None = None
+    """Crossed while the metric is more than this."""
+
+    action: str = "warn"
+    """`warn` logs a line each time the guard has been crossed long enough; `stop` ends the run."""
+
+    steps: int = 1
+    """Training steps in a row after which it acts."""
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self._limit}"
+
+    @property
+    def _limit(self) -> str:
+        return f"below {self.below:g}" if self.below is not None else f"above {self.above:g}"
+
+    def validate(self) -> None:
+        """Raise ValueError, in one sentence, for a guard that could not work."""
+        if (self.below is None) == (self.above is None):
+            raise ValueError(
+                f"The guard of {self.metric or 'no metric'} in reflect.guards needs either below or above."
+            )
+        if self.action not in ACTIONS:
+            raise ValueError(f"The action of the guard {self} is {self.action}; choose one of {', '.join(ACTIONS)}.")
+        if self.steps < 1:
+            raise ValueError(f"The steps of the guard {self} are {self.steps}; it must be at least 1.")
+
+    def crossed(self, value: float) -> bool:
+        """Whether a value of its metric is on the wrong side."""
+        return value < self.below if self.below is not None else self.above is not None and value > self.above
+
+    def said(self, value: float, steps: int) -> str:
+        """What happened, in a sentence."""
+        times = f"{steps} training steps in a row" if steps > 1 else "a training step"
+        return f"{self.metric} was {self._limit} for {times}; now it is {value:.4g}."
 
 
 @dataclass
@@ -98,7 +182,7 @@ class ReflectConfig:
 
     keep: list[str] = field(default_factory=list)
     """Turns that verl's KL loss holds to the reference model while another is trained: of `attempt` and `retry`
-    (kept_turns.py). Needs `actor_rollout_ref.actor.use_kl_loss=true`, whose `kl_loss_coef` says how firmly."""
+    (training/advantage.py). Needs `actor_rollout_ref.actor.use_kl_loss=true`, whose `kl_loss_coef` says how firmly."""
 
     control: str = "none"
     """`shuffled` permutes the rewards within each group: as many reflections are paid, but not the ones that earned it.
@@ -133,10 +217,10 @@ class ReflectConfig:
     `max_reflection_tokens`."""
 
     penalties: Penalties = field(default_factory=Penalties)
-    """What a reflection's faults cost; nothing, as in the paper. Documented in verl_reflect/penalties.py."""
+    """What a reflection's faults cost; nothing, as in the paper. Documented in verl_reflect/rollout/penalties.py."""
 
     guards: list[Guard] = field(default_factory=list)
-    """Thresholds on metrics at which the run warns or stops. Documented in verl_reflect/guards.py."""
+    """Thresholds on metrics at which the run warns or stops. Documented in verl_reflect/training/guards.py."""
 
     @classmethod
     def from_config(cls, config: DictConfig) -> "ReflectConfig":

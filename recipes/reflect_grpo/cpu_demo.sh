@@ -3,7 +3,7 @@
 set -euo pipefail
 
 data=${DATA:-data/countdown_toy}
-model=$(python -c 'from verl_reflect.toy.data import CHECKPOINT; print(CHECKPOINT)')
+model=$(python -c 'from verl_reflect.demo.data import CHECKPOINT; print(CHECKPOINT)')
 [ -e "$data/train.parquet" ] || verl-reflect data countdown-toy --out "$data"
 
 exec python -m verl.trainer.main_ppo +recipe=reflect_grpo +task=countdown_toy +hardware=cpu \

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from verl_reflect.dataset_files import temporary_path
+from verl_reflect.records.parquet import temporary_path
 
 MAX_REASON_CHARS = 500
 

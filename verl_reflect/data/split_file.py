@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from verl_reflect.dataset_files import DatasetWriter, Row
+from verl_reflect.records.parquet import DatasetWriter, Row
 from verl_reflect.tasks.base import Item, Task
 
 ROWS_PER_GROUP = 2048

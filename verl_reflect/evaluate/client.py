@@ -4,7 +4,7 @@ from typing import Any
 
 from verl.workers.rollout.replica import TokenOutput
 
-from verl_reflect.mine.fleet import Route
+from verl_reflect.serving.fleet import Route
 
 
 class FleetClient:

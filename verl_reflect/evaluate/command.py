@@ -10,9 +10,8 @@ from typing import Any
 import pyarrow as pa
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from verl_reflect.agent_loop import RetryAgentLoop
-from verl_reflect.checked_run import Run
-from verl_reflect.checks import CHECKS
+from verl_reflect.checks.every import CHECKS
+from verl_reflect.checks.run import Run
 from verl_reflect.evaluate.conversation import Conversations, sampling_params
 from verl_reflect.evaluate.evaluation import Evaluation
 from verl_reflect.evaluate.measures import Results
@@ -20,13 +19,14 @@ from verl_reflect.evaluate.output import write_results
 from verl_reflect.evaluate.progress import shown
 from verl_reflect.evaluate.record import FIRST_TRY, Record, Records, read_record
 from verl_reflect.evaluate.settings import EvalSettings
-from verl_reflect.journal import Journal
-from verl_reflect.mine import engine
 from verl_reflect.mine.command import answers_depend_on, check_judgeable, data_files, origin_of, started
-from verl_reflect.mine.fleet import Fleet, Server
-from verl_reflect.mine.flow import Flow
-from verl_reflect.mine.prompts import Prompts
-from verl_reflect.mine.query import read_tables
+from verl_reflect.records.journal import Journal
+from verl_reflect.rollout.loop import RetryAgentLoop
+from verl_reflect.serving import engine
+from verl_reflect.serving.fleet import Fleet, Server
+from verl_reflect.serving.flow import Flow
+from verl_reflect.serving.prompts import Prompts
+from verl_reflect.serving.queries import read_tables
 
 CHECKED = ("verl", "settings", "chat template", "token budget", "reward function")
 NO_MATTER = (

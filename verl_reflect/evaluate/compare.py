@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verl_reflect.accuracy import Estimate
-from verl_reflect.clusters import Answer, estimate
 from verl_reflect.evaluate.forgetting import Scores, read_scores
 from verl_reflect.evaluate.measures import ALL, FAILURES, Successes, categories, first_tries, on_failures, overall
 from verl_reflect.evaluate.record import FIRST_TRY
 from verl_reflect.evaluate.summary import Summary
 from verl_reflect.evaluate.table import Grid, category_grid, name_of, p_value
 from verl_reflect.evaluate.transcripts import read_counted
-from verl_reflect.paired import Comparison, compare
+from verl_reflect.statistics import Answer, Comparison, Estimate, compare, estimate
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra.errors import HydraException
 from rich.console import Console
 
-from verl_reflect.checked_run import UnfitError
+from verl_reflect.checks.run import UnfitError
 from verl_reflect.evaluate.checkpoint import hugging_face_folder
 from verl_reflect.evaluate.command import Evaluated, Evaluating
 from verl_reflect.evaluate.compare import Folder, doubts
@@ -16,10 +16,10 @@ from verl_reflect.evaluate.compare import grids as compared_grids
 from verl_reflect.evaluate.forgetting import ForgettingConfig, benchmark_grid, measure
 from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.evaluate.table import grids
-from verl_reflect.journal import JournalError
 from verl_reflect.mine.command import StartError, configuration
-from verl_reflect.mine.fleet import NoServerError
-from verl_reflect.provenance import ModelIdentity
+from verl_reflect.records.journal import JournalError
+from verl_reflect.records.model_identity import ModelIdentity
+from verl_reflect.serving.fleet import NoServerError
 
 SHOWN = 5
 WIDE = 160

@@ -13,14 +13,14 @@ from omegaconf import DictConfig
 from verl.experimental.agent_loop.agent_loop import DictConfigWrap
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
-from verl_reflect.agent_loop import RetryAgentLoop, Session
-from verl_reflect.checked_run import Run
-from verl_reflect.control_loops import FirstTryAgentLoop
-from verl_reflect.episode import Episode, Utterance
+from verl_reflect.checks.run import Run
 from verl_reflect.evaluate.client import FleetClient
 from verl_reflect.evaluate.record import FIRST_TRY, Record, Round
 from verl_reflect.evaluate.settings import CONDITIONS, GIVEN, EvalSettings
-from verl_reflect.turns import Turn
+from verl_reflect.rollout.controls import FirstTryAgentLoop
+from verl_reflect.rollout.dialogue import Turn
+from verl_reflect.rollout.episode import Episode, Utterance
+from verl_reflect.rollout.loop import RetryAgentLoop, Session
 
 GREEDY = {"temperature": 0.0, "top_p": 1.0, "top_k": -1, "repetition_penalty": 1.0}
 

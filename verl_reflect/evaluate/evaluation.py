@@ -8,16 +8,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from verl_reflect.clusters import Answer
-from verl_reflect.episode import Utterance
 from verl_reflect.evaluate.client import FleetClient
 from verl_reflect.evaluate.conversation import Conversations
 from verl_reflect.evaluate.record import FIRST_TRY, Record, Records
 from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.evaluate.swap import others_reflections
-from verl_reflect.journal import Journal
-from verl_reflect.mine.fleet import Fleet, NoServerError, in_short
-from verl_reflect.mine.flow import Flow, for_each
+from verl_reflect.records.journal import Journal
+from verl_reflect.rollout.episode import Utterance
+from verl_reflect.serving.fleet import Fleet, NoServerError, in_short
+from verl_reflect.serving.flow import Flow, for_each
+from verl_reflect.statistics import Answer
 
 Conversation = Callable[[], Awaitable[Record]]
 

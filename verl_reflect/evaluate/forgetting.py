@@ -16,11 +16,10 @@ import pyarrow.parquet as pq
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from verl_reflect.accuracy import Estimate
-from verl_reflect.clusters import estimate
-from verl_reflect.dataset_files import temporary_path, write_whole
 from verl_reflect.evaluate.table import Grid
-from verl_reflect.mine.fleet import in_short
+from verl_reflect.records.parquet import temporary_path, write_whole
+from verl_reflect.serving.fleet import in_short
+from verl_reflect.statistics import Estimate, estimate
 
 SUMMARY, SCORES = "forgetting.json", "forgetting.parquet"
 Scores = dict[str, dict[str, float]]

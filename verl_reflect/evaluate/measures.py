@@ -10,11 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verl_reflect.accuracy import Estimate
-from verl_reflect.clusters import Answer, estimate
 from verl_reflect.evaluate.record import FIRST_TRY
-from verl_reflect.paired import Comparison, compare
-from verl_reflect.pass_at_k import pass_at_k, powers_of_two
+from verl_reflect.statistics import Answer, Comparison, Estimate, compare, estimate, pass_at_k, powers_of_two
 
 Rows = Sequence[Mapping[str, Any]]
 Successes = dict[Answer, float]

@@ -8,9 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from verl_reflect.clusters import Answer
-from verl_reflect.dataset_files import write_table, write_whole
-from verl_reflect.episode import Utterance
 from verl_reflect.evaluate.conversation import index_of
 from verl_reflect.evaluate.measures import Results, results_by_source
 from verl_reflect.evaluate.record import FIRST_TRY, Records
@@ -18,6 +15,9 @@ from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.evaluate.summary import FILE_NAME, FORMAT
 from verl_reflect.evaluate.table import grids
 from verl_reflect.evaluate.transcripts import transcripts, write_transcripts
+from verl_reflect.records.parquet import write_table, write_whole
+from verl_reflect.rollout.episode import Utterance
+from verl_reflect.statistics import Answer
 
 
 def write_results(

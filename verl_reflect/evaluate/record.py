@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from verl_reflect.episode import Utterance
-from verl_reflect.judge import Judgement
+from verl_reflect.rollout.episode import Utterance
+from verl_reflect.rollout.judge import Judgement
 
 FIRST_TRY = "first_try"
 """Stands in a record where the others name their condition."""

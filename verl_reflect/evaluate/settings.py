@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from verl_reflect.agent_loop import ReflectRetryAgentLoop, RetryAgentLoop
-from verl_reflect.control_loops import BlindRetryAgentLoop, FixedReflectionAgentLoop, StoredReflectionAgentLoop
+from verl_reflect.rollout.controls import BlindRetryAgentLoop, FixedReflectionAgentLoop, StoredReflectionAgentLoop
+from verl_reflect.rollout.loop import ReflectRetryAgentLoop, RetryAgentLoop
 
 CONDITIONS: dict[str, type[RetryAgentLoop]] = {
     "reflect": ReflectRetryAgentLoop,

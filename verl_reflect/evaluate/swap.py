@@ -6,8 +6,8 @@ Dealt out when all are written, and by place alone: so it does not depend on whi
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
-from verl_reflect.clusters import Answer
-from verl_reflect.episode import Utterance
+from verl_reflect.rollout.episode import Utterance
+from verl_reflect.statistics import Answer
 
 
 def others_reflections(

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from verl_reflect.evaluate.measures import Accuracy, Contrast, PassAt, Results
 from verl_reflect.evaluate.record import FIRST_TRY
-from verl_reflect.markdown_table import markdown_table
+from verl_reflect.records.markdown import markdown_table
 
 NAMES = {
     FIRST_TRY: "first try",

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from verl_reflect.dataset_files import write_table
-from verl_reflect.episode import Episode, Outcome
 from verl_reflect.evaluate.record import FIRST_TRY, Record, Records
 from verl_reflect.evaluate.settings import GIVEN
+from verl_reflect.records.parquet import write_table
+from verl_reflect.rollout.episode import Episode, Outcome
 
 UTTERANCE = pa.struct(
     {

@@ -12,25 +12,25 @@ import pyarrow as pa
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 
-from verl_reflect.checked_run import Run
-from verl_reflect.checks import CHECKS
-from verl_reflect.data_checks import ROWS_LOOKED_AT
-from verl_reflect.dataset_files import file_hash
-from verl_reflect.doctor import USUAL_OVERRIDES, composed
-from verl_reflect.judge import Judge, RewardFunction
-from verl_reflect.mine import engine
+from verl_reflect.checks.data import ROWS_LOOKED_AT
+from verl_reflect.checks.doctor import USUAL_OVERRIDES, composed
+from verl_reflect.checks.every import CHECKS
+from verl_reflect.checks.run import Run
 from verl_reflect.mine.failure_set import write_failure_set
-from verl_reflect.mine.fleet import Fleet, Server, in_short
-from verl_reflect.mine.flow import Flow
 from verl_reflect.mine.journal import MiningJournal
 from verl_reflect.mine.progress import shown
-from verl_reflect.mine.prompts import Prompts
-from verl_reflect.mine.query import queries, read_tables
 from verl_reflect.mine.run import mine
 from verl_reflect.mine.sampling import Outcome, Sampler
 from verl_reflect.mine.settings import MineSettings
 from verl_reflect.plugin import register
-from verl_reflect.provenance import ModelIdentity, template_hash
+from verl_reflect.records.model_identity import ModelIdentity, template_hash
+from verl_reflect.records.parquet import file_hash
+from verl_reflect.rollout.judge import Judge, RewardFunction
+from verl_reflect.serving import engine
+from verl_reflect.serving.fleet import Fleet, Server, in_short
+from verl_reflect.serving.flow import Flow
+from verl_reflect.serving.prompts import Prompts
+from verl_reflect.serving.queries import queries, read_tables
 from verl_reflect.tasks.registry import task_for
 
 CHECKED = ("verl", "settings", "chat template", "reward function")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from verl_reflect.dataset_files import write_table
 from verl_reflect.mine.sampling import Outcome
 from verl_reflect.mine.settings import MineSettings
-from verl_reflect.pass_at_k import pass_at_k, powers_of_two
+from verl_reflect.records.parquet import write_table
+from verl_reflect.statistics import pass_at_k, powers_of_two
 
 COLUMNS = ("first_attempt", "first_attempt_ids", "pass_rate", "samples")
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from verl_reflect.journal import Journal
 from verl_reflect.mine.sampling import Failure, Outcome
+from verl_reflect.records.journal import Journal
 
 
 class MiningJournal(Journal[Outcome]):

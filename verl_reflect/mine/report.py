@@ -6,11 +6,11 @@ from pathlib import Path
 
 from hydra.errors import HydraException
 
-from verl_reflect.checked_run import UnfitError
-from verl_reflect.journal import JournalError
+from verl_reflect.checks.run import UnfitError
 from verl_reflect.mine.command import Mined, Mining, StartError, configuration
-from verl_reflect.mine.fleet import NoServerError
 from verl_reflect.mine.settings import MineSettings
+from verl_reflect.records.journal import JournalError
+from verl_reflect.serving.fleet import NoServerError
 
 SHOWN = 5
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from verl_reflect.journal import Journal
-from verl_reflect.mine.flow import Flow, for_each
-from verl_reflect.mine.query import Query
 from verl_reflect.mine.sampling import Outcome
+from verl_reflect.records.journal import Journal
+from verl_reflect.serving.flow import Flow, for_each
+from verl_reflect.serving.queries import Query
 
 
 async def mine(

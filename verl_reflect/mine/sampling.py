@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from verl_reflect.judge import Judgement
-from verl_reflect.mine.fleet import Fleet, RequestError, Route
-from verl_reflect.mine.flow import Flow
-from verl_reflect.mine.query import Query
 from verl_reflect.mine.settings import MineSettings
+from verl_reflect.rollout.judge import Judgement
+from verl_reflect.serving.fleet import Fleet, RequestError, Route
+from verl_reflect.serving.flow import Flow
+from verl_reflect.serving.queries import Query
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Outcome:
 
 
 class Verifier(Protocol):
-    """`verl_reflect.judge.Judge`, or what stands in for it."""
+    """`verl_reflect.rollout.judge.Judge`, or what stands in for it."""
 
     def __call__(
         self, response: str, *, data_source: str, ground_truth: object, extra_info: object

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 
-from verl_reflect.accuracy import Estimate
 from verl_reflect.report.measures import Measure
 from verl_reflect.report.measures import share as share_of
 from verl_reflect.report.reading import Sessions, Source
 from verl_reflect.report.results import all_measures, by_label
+from verl_reflect.statistics import Estimate
 
 Series = Mapping[int, Estimate]
 """A number, with its interval if it has one, by step."""

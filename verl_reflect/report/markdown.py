@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from verl_reflect.accuracy import Estimate
-from verl_reflect.markdown_table import markdown_table
+from verl_reflect.records.markdown import markdown_table
 from verl_reflect.report.reading import Source
 from verl_reflect.report.results import Comparison, Row, comparisons, evaluation_grids, rows
+from verl_reflect.statistics import Estimate
 
 _SPECIAL = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>|#"} | {"\n": " "})
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from verl_reflect.accuracy import Estimate, Z, gain, rate
 from verl_reflect.evaluate.measures import ALL, FAILURES, Accuracy, Results
 from verl_reflect.evaluate.record import FIRST_TRY
 from verl_reflect.report.session import CONDITIONS, Item, Session
+from verl_reflect.statistics import Estimate, Z, gain, rate
 
 AFTER = {
     "reflect": "after reflecting",

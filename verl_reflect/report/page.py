@@ -17,17 +17,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from verl_reflect import __version__
-from verl_reflect.accuracy import Estimate
-from verl_reflect.extras import need_matplotlib
 from verl_reflect.report.browser import browser
 from verl_reflect.report.cost import costs
 from verl_reflect.report.curves import Curve, reflection_curves, top_of, training_curves, validation_curves
 from verl_reflect.report.errors import error_counts
+from verl_reflect.report.extras import need_matplotlib
 from verl_reflect.report.looks import SVG_DASHES
 from verl_reflect.report.reading import Source
 from verl_reflect.report.results import by_label, comparisons, evaluation_grids, rows
 from verl_reflect.report.sayings import Saying, sayings
 from verl_reflect.report.story import story
+from verl_reflect.statistics import Estimate
 
 
 def page(sources: Sequence[Source]) -> str:

@@ -16,7 +16,7 @@ import pyarrow.parquet
 
 from verl_reflect.evaluate.measures import Results
 from verl_reflect.evaluate.summary import Summary
-from verl_reflect.metrics_log import FILE_NAME, StepMetrics, read_metrics
+from verl_reflect.records.metrics_log import FILE_NAME, StepMetrics, read_metrics
 from verl_reflect.report.session import Session, readable, with_conditions
 from verl_reflect.report.settings import Settings
 

@@ -6,11 +6,11 @@ A label that is one evaluation has the numbers that `verl-reflect eval` printed,
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from verl_reflect.accuracy import Estimate
 from verl_reflect.evaluate.measures import FAILURES, Accuracy, Results
 from verl_reflect.evaluate.table import Grid, success_grids
 from verl_reflect.report.measures import Measure, Values, difference, headline, mean_of_seeds, measures, share
 from verl_reflect.report.reading import Source
+from verl_reflect.statistics import Estimate
 
 
 @dataclass(frozen=True)

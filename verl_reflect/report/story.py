@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from verl_reflect.accuracy import Estimate
 from verl_reflect.report.measures import AFTER, Measure, headline
 from verl_reflect.report.reading import Source
 from verl_reflect.report.results import Comparison, Row, all_measures, comparisons, rows
+from verl_reflect.statistics import Estimate
 
 
 def story(sources: Sequence[Source]) -> str:

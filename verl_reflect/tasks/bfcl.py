@@ -14,13 +14,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from verl_reflect.data.bfcl import ABSTAINING, CATEGORIES
 from verl_reflect.tasks.base import Item, Task, Verdict
-from verl_reflect.tasks.bfcl_rules import OMITTED, Parameter
-from verl_reflect.tasks.bfcl_schema import openai_tool
-from verl_reflect.tasks.bfcl_source import ABSTAINING, CATEGORIES
-from verl_reflect.tasks.call_matching import CATEGORIES as ERRORS
-from verl_reflect.tasks.call_matching import Arguments, gives_calls_away, judge_calls
-from verl_reflect.tasks.call_text import NO_CALL, PROSE, hermes, with_value, without_parameter, wrong_in_number_or_name
+from verl_reflect.tasks.calls.bfcl_rules import OMITTED, Parameter
+from verl_reflect.tasks.calls.bfcl_schema import openai_tool
+from verl_reflect.tasks.calls.call_matching import CATEGORIES as ERRORS
+from verl_reflect.tasks.calls.call_matching import Arguments, gives_calls_away, judge_calls
+from verl_reflect.tasks.calls.call_text import (
+    NO_CALL,
+    PROSE,
+    hermes,
+    with_value,
+    without_parameter,
+    wrong_in_number_or_name,
+)
 from verl_reflect.tasks.function_calling import REFLECTION_PROMPT
 from verl_reflect.tasks.ground_truth import read_truth
 

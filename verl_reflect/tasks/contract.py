@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from verl_reflect.data.maker import read_item
 from verl_reflect.data.sources import Record
-from verl_reflect.dataset_files import table_of
 from verl_reflect.finding import Finding
+from verl_reflect.records.parquet import table_of
 from verl_reflect.tasks.base import Item, Task, Verdict
 from verl_reflect.tasks.hostile import responses
 

@@ -9,9 +9,9 @@ from numbers import Integral
 from typing import Any, Literal
 
 from verl_reflect.tasks.answer import last_answer
-from verl_reflect.tasks.arithmetic import NotArithmetic, Postfix, evaluate, parse
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
-from verl_reflect.tasks.stated_expression import states_expression
+from verl_reflect.tasks.expressions.arithmetic import NotArithmetic, Postfix, evaluate, parse
+from verl_reflect.tasks.expressions.stated_expression import states_expression
 from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
 
 USER_PROMPT = (

@@ -17,11 +17,18 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from verl_reflect.tasks.base import Item, Task, Verdict
-from verl_reflect.tasks.call_matching import CATEGORIES, Arguments, gives_calls_away, judge_calls
-from verl_reflect.tasks.call_text import NO_CALL, PROSE, hermes, with_value, without_parameter, wrong_in_number_or_name
+from verl_reflect.tasks.calls.call_matching import CATEGORIES, Arguments, gives_calls_away, judge_calls
+from verl_reflect.tasks.calls.call_text import (
+    NO_CALL,
+    PROSE,
+    hermes,
+    with_value,
+    without_parameter,
+    wrong_in_number_or_name,
+)
+from verl_reflect.tasks.calls.same_value import same_value
+from verl_reflect.tasks.calls.xlam import read_record
 from verl_reflect.tasks.ground_truth import call_of, read_truth
-from verl_reflect.tasks.same_value import same_value
-from verl_reflect.tasks.xlam import read_record
 
 REFLECTION_PROMPT = (
     "You tried performing the task, but failed in generating the correct tool call. Reflect on what went wrong and "

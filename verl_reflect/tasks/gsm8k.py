@@ -7,10 +7,10 @@ from typing import Any
 
 from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer, last_opening
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
-from verl_reflect.tasks.grader import GRADER, verdict
-from verl_reflect.tasks.stated_number import numbers_in
+from verl_reflect.tasks.maths.grader import GRADER, verdict
+from verl_reflect.tasks.maths.stated_number import numbers_in
+from verl_reflect.tasks.maths.written_number import read_number
 from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
-from verl_reflect.tasks.written_number import read_number
 
 _HASHES = re.compile(r"####[ \t]*(?=[-+$\\*]*\.?[0-9])([^\n<]*)")
 

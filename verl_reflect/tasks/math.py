@@ -6,11 +6,11 @@ from typing import Any
 
 from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer
 from verl_reflect.tasks.base import SEARCHED_IN_REFLECTION, Item, Task, Verdict, failed
-from verl_reflect.tasks.grader import GRADER, verdict
-from verl_reflect.tasks.latex import readable, said, spelled_alike, words
-from verl_reflect.tasks.stated_number import numbers_in
+from verl_reflect.tasks.maths.grader import GRADER, verdict
+from verl_reflect.tasks.maths.latex import readable, said, spelled_alike, words
+from verl_reflect.tasks.maths.stated_number import numbers_in
+from verl_reflect.tasks.maths.written_number import read_number
 from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
-from verl_reflect.tasks.written_number import read_number
 
 _BARE_BOX = re.compile(r"\\f?boxed\s+([^\s{}$]+?)(?=\.?(?:\s|\$|$))")
 _OTHER_BOX = re.compile(r"\\(?:fbox|boxed)\s*\{")

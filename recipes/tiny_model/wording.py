@@ -1,0 +1,25 @@
+"""What reflections say: each sentence, numbers and operators aside, how common it is and how often its retry passes."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from verl_reflect.demo.measures import REFLECT
+from verl_reflect.report.sayings import Saying, count
+
+_NUMBER = re.compile(r"\d+")
+_OPERATOR = re.compile(r"\b(?:plus|minus|times)\b")
+_VERB = re.compile(r"\b(?:add|subtract)\b")
+
+
+def sentences(transcripts: Iterable[Mapping[str, Any]]) -> list[Saying]:
+    """Every sentence of a validation's reflections with `n` for every number, the commonest first."""
+    return count(
+        (_without_numbers(line["reflection"]["text"]), line["metrics"]["second_try"])
+        for line in transcripts
+        if line["data_source"] == REFLECT.data_source
+    )
+
+
+def _without_numbers(text: str) -> str:
+    return _VERB.sub("add", _OPERATOR.sub("times", _NUMBER.sub("n", text)))

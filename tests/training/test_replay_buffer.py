@@ -1,0 +1,258 @@
+"""Which groups a training step gets. The queue is a dictionary here; the end-to-end test has the real one."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import verl.trainer.ppo.v1.replay_buffer as verl_replay_buffer
+from omegaconf import DictConfig, OmegaConf
+
+import verl_reflect.training.replay_buffer as our_replay_buffer
+from verl_reflect.rollout.episode import Episode, Outcome, Utterance
+from verl_reflect.rollout.judge import Judgement
+from verl_reflect.training import metrics as metric_names
+from verl_reflect.training.guards import GuardCrossedError
+from verl_reflect.training.pass_rates import PASS_RATES, PassRates
+from verl_reflect.training.replay_buffer import AllSessionsFailedError, OutOfFailuresError, ReflectReplayBuffer
+
+
+class Queue:
+    """As much of TransferQueue as a replay buffer uses."""
+
+    def __init__(self) -> None:
+        self.tags: dict[str, dict[str, dict[str, Any]]] = {"train": {}, "val": {}}
+        self.fields: dict[str, dict[str, Any]] = {}
+
+    def group(
+        self, uid: str, seconds: list[float], status: str = "finished", partition: str = "train", attempts: int = 0
+    ) -> None:
+        """A group whose reflections earned these second tries; none of them if it was solved at the first.
+
+        Attempts of 3 tokens, as many as were made until one failed; reflections of 5; retries of 4.
+        """
+        self.tags[partition][uid] = {"is_prompt": True, "status": status, "global_steps": 1}
+        for session, second_try in enumerate(seconds):
+            key = f"{uid}_{session}_0"
+            self.tags[partition][key] = {"status": "success", "response_len": 5}
+            verdict = Judgement(second_try, second_try > 0, "none" if second_try else "missed_target")
+            episode = Episode(
+                0,
+                "countdown",
+                "task",
+                Utterance("no", 3),
+                Judgement(0.0, False),
+                Utterance("hm", 5),
+                (Utterance("yes", 4),),
+                attempts=attempts,
+                attempts_tokens=3 * attempts,
+            )
+            outcome = Outcome(episode, [verdict])
+            self.fields[key] = {
+                "episode": asdict(episode),  # what verl makes of it on the way
+                "reward_extra_info": {**outcome.metrics(), "category": outcome.category},
+            }
+
+    def kv_list(self) -> dict[str, Any]:
+        return {partition: dict(items) for partition, items in self.tags.items()}
+
+    def kv_clear(self, partition_id: str, keys: list[str]) -> None:
+        for key in keys:
+            self.tags[partition_id].pop(key, None)
+
+    def kv_batch_get(self, keys: list[str], partition_id: str, select_fields: list[str]) -> dict[str, Any]:
+        return {"extra_fields": [self.fields[key] for key in keys]}
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
+    queue = Queue()
+    for module in (verl_replay_buffer, our_replay_buffer):
+        monkeypatch.setattr(module, "tq", queue)
+    monkeypatch.setattr(our_replay_buffer, "POLL_SECONDS", 0.001)
+    PASS_RATES.load_state_dict(PassRates().state_dict())
+    return queue
+
+
+@pytest.fixture
+def make_buffer(recipe_config: Callable[..., DictConfig], tmp_path: Path) -> Callable[..., ReflectReplayBuffer]:
+    def made(refill: Callable[[int], Any], *assignments: str) -> ReflectReplayBuffer:
+        folders = [f"trainer.rollout_data_dir={tmp_path}", f"trainer.default_local_dir={tmp_path}/checkpoints"]
+        config = recipe_config("data.train_batch_size=2", *folders, *assignments)
+        sampler = config.trainer.v1.sampler
+        return ReflectReplayBuffer(
+            trainer_mode="sync",
+            trainer_config=OmegaConf.create({}),
+            max_off_policy_threshold=sampler.max_off_policy_threshold,
+            max_off_policy_strategy=sampler.max_off_policy_strategy,
+            sampler_kwargs=sampler.sampler_kwargs,
+            refill_fn=refill,
+        )
+
+    return made
+
+
+def no_refill(count: int) -> None:
+    raise AssertionError(f"asked for {count} more groups")
+
+
+def uids(batch: Any) -> set[str]:
+    return {key.split("_")[0] for key in batch.keys}
+
+
+def test_a_full_batch_is_taken_as_it_is(queue: Queue, make_buffer: Any) -> None:
+    queue.group("a", [1, 0])
+    queue.group("b", [0, 0])
+    batch, metrics = make_buffer(no_refill).sample(1, "train", 2)
+    assert sorted(batch.keys) == ["a_0_0", "a_1_0", "b_0_0", "b_1_0"]
+    assert metrics["reflect/second_try"] == 0.25
+    assert (metrics["reflect/groups_all_pass"], metrics["reflect/groups_all_fail"]) == (0.0, 0.5)
+    assert metrics["reflect/reflection_tokens"] == 5.0
+    assert "reflect/category" not in metrics and "reflect/first_try_pass_rate" not in metrics
+    assert metrics["reflect/generated_tokens_per_trained_token"] == (5 + 4) / 5
+
+
+def test_solved_and_failed_groups_are_replaced_one_for_one(queue: Queue, make_buffer: Any) -> None:
+    queue.group("solved", [])
+    queue.group("partial", [1.0], status="failure")
+    queue.group("a", [1, 0])
+    asked = []
+
+    def refill(count: int) -> None:
+        asked.append(count)
+        queue.group(f"new{len(asked)}", [0, 1] if len(asked) > 1 else [])
+
+    batch, metrics = make_buffer(refill).sample(1, "train", 2)
+    assert asked == [2, 1], "two at once, then the one of them that was solved too"
+    assert uids(batch) == {"a", "new2"}
+    assert (metrics["reflect/replaced_solved"], metrics["reflect/replaced_failed"]) == (2, 1)
+    assert metrics["reflect/groups_solved_at_first_try"] == 0.5
+    assert "partial_0_0" not in queue.tags["train"], "no row of a partial group stays behind"
+
+
+def test_flat_groups_are_replaced_with_verls_own_filter(queue: Queue, make_buffer: Any) -> None:
+    for uid, rewards in {"flat0": [0, 0], "flat1": [1, 1], "solved": [], "a": [1, 0]}.items():
+        queue.group(uid, rewards)
+    names = iter(range(100))
+
+    def refill(count: int) -> None:
+        for _ in range(count):
+            queue.group(f"new{next(names)}", [0, 1])
+
+    buffer = make_buffer(refill, "algorithm.filter_groups.enable=true", "algorithm.filter_groups.metric=acc")
+    batch, metrics = buffer.sample(1, "train", 2)
+    assert not uids(batch) & {"flat0", "flat1", "solved"}
+    assert metrics["reflect/groups_all_pass"] == metrics["reflect/groups_all_fail"] == 0.0
+    assert metrics["reflect/replaced_all_pass"] == metrics["reflect/replaced_all_fail"] == 1
+
+
+def test_live_first_attempts_are_counted_whatever_became_of_them(queue: Queue, make_buffer: Any) -> None:
+    queue.group("solved", [])  # both of its 2 attempts passed
+    queue.group("a", [1, 0], attempts=2)  # the first passed
+    refill = lambda count: queue.group("b", [0, 0], attempts=1)  # noqa: E731
+    live = ["reflect.first_attempt=live", "reflect.max_attempts=2"]
+    _, metrics = make_buffer(refill, *live).sample(1, "train", 2)
+    assert metrics["reflect/first_try_pass_rate"] == (2 + 1 + 0) / 5
+    assert metrics["reflect/attempts_per_failure"] == 5 / 2
+    assert metrics["reflect/generated_tokens_per_trained_token"] == (5 * 3 + 4 * (5 + 4)) / (4 * 5)
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_what_became_of_a_group_reaches_the_pass_rates_of_its_row(
+    queue: Queue, make_buffer: Any, filtered: bool
+) -> None:
+    for row, uid in enumerate(["solved", "flat"]):
+        PASS_RATES.drawn(uid, row)
+    queue.group("solved", [])
+    queue.group("flat", [0, 0], attempts=1)
+    refill = lambda count: [queue.group(f"b{count}{i}", [0, 1]) for i in range(count)]  # noqa: E731
+    overrides = [f"algorithm.filter_groups.enable={filtered}", "algorithm.filter_groups.metric=acc"]
+    make_buffer(refill, "reflect.first_attempt=live", *overrides).sample(1, "train", 2)
+    assert PASS_RATES.state_dict()["tries"] == {0: (1, 1), 1: (0, 3)}
+
+
+def test_the_run_ends_clearly_when_the_data_run_out_of_failures(queue: Queue, make_buffer: Any) -> None:
+    queue.group("solved", [])
+    refill = lambda count: [queue.group(f"solved{len(queue.tags['train'])}-{i}", []) for i in range(count)]  # noqa: E731
+    with pytest.raises(OutOfFailuresError, match=r"more than 6 groups .*\(7 solved.*add harder tasks"):
+        make_buffer(refill, "reflect.max_replaced_groups=3").sample(1, "train", 2)
+
+
+def test_validation_keeps_every_group(queue: Queue, make_buffer: Any, tmp_path: Path) -> None:
+    queue.group("solved", [], partition="val")
+    queue.group("failed", [], status="failure", partition="val")
+    queue.group("a", [1], partition="val")
+    buffer = make_buffer(no_refill, f"trainer.validation_data_dir={tmp_path}/val")
+    batch, metrics = buffer.sample(0, "val", 3)
+    assert batch.keys == ["a_0_0"] and "reflect/second_try" not in metrics
+
+
+def test_transcripts_hold_all_turns_and_verdicts(queue: Queue, make_buffer: Any, tmp_path: Path) -> None:
+    queue.group("a", [1, 0])
+    make_buffer(no_refill, "data.train_batch_size=1").sample(7, "train", 1)
+    lines = [json.loads(line) for line in (tmp_path / "transcripts" / "7.jsonl").read_text().splitlines()]
+    assert [line["key"] for line in lines] == ["a_0", "a_1"]
+    first = lines[0]
+    assert (first["attempt"]["text"], first["reflection"]["text"], first["retries"][0]["text"]) == ("no", "hm", "yes")
+    assert first["first_try"]["passed"] is False and first["metrics"]["second_try"] == 1.0
+    assert first["reflection"]["tokens"] == 5
+
+
+def test_groups_still_running_are_waited_for(queue: Queue, make_buffer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue.group("a", [1, 0])
+    queue.group("b", [], status="running")
+    waits: list[float] = []
+
+    def later(seconds: float) -> None:
+        waits.append(seconds)
+        queue.group("b", [0, 1])
+
+    monkeypatch.setattr(verl_replay_buffer, "time", SimpleNamespace(sleep=later, time=lambda: 0.0))
+    batch, _ = make_buffer(no_refill).sample(1, "train", 2)
+    assert uids(batch) == {"a", "b"} and waits == [0.001], "and not verl's 2 s"
+
+
+def test_a_validation_whose_sessions_all_failed_ends_the_run_with_a_sentence(queue: Queue, make_buffer: Any) -> None:
+    for uid in ("a", "b"):
+        queue.group(uid, [], status="failure", partition="val")
+    with pytest.raises(AllSessionsFailedError, match="All 2 sessions of the validation at step 1 failed"):
+        make_buffer(no_refill).sample(1, "val", 2)
+
+
+def test_collapse_and_drift_are_among_the_metrics_of_a_step(queue: Queue, make_buffer: Any) -> None:
+    queue.group("a", [1, 0])
+    queue.group("b", [0, 0])
+    _, metrics = make_buffer(no_refill, "reflect.expected_reflection_tokens=4").sample(1, "train", 2)
+    assert (metrics["reflect/unique_reflections"], metrics["reflect/reflection_entropy"]) == (0.25, 0.0)
+    assert (metrics["reflect/self_similarity"], metrics["reflect/length_drift"]) == (1.0, 1.25)
+
+
+def test_the_names_that_a_guard_can_watch_are_those_that_are_logged(queue: Queue, make_buffer: Any) -> None:
+    queue.group("a", [1, 0], attempts=1)
+    _, metrics = make_buffer(no_refill, "reflect.first_attempt=live").sample(1, "train", 1)
+    assert {name for name in metrics if name.startswith("reflect/")} == set(metric_names.ALL)
+
+
+def test_a_step_without_reflections_has_no_metrics_of_them(queue: Queue, make_buffer: Any) -> None:
+    queue.group("a", [1, 0])
+    for row in queue.fields.values():
+        row["episode"]["reflection"] = None
+    _, metrics = make_buffer(no_refill).sample(1, "train", 1)
+    assert {name for name in metrics if name.startswith("reflect/")} == set(metric_names.WITHOUT_REFLECTIONS)
+
+
+def test_a_guard_stops_training_and_not_validation(queue: Queue, make_buffer: Any, tmp_path: Path) -> None:
+    guard = "reflect.guards=[{metric: reflect/unique_reflections, below: 0.6, steps: 2, action: stop}]"
+    queue.group("a", [1, 0])
+    make_buffer(no_refill, guard).sample(1, "train", 1)
+    resumed = make_buffer(no_refill, guard)
+    queue.group("b", [1, 0], partition="val")
+    resumed.sample(1, "val", 1)
+    queue.group("c", [1, 0])
+    with pytest.raises(GuardCrossedError, match=r"below 0\.6 for 2 training steps in a row; now it is 0\.5"):
+        resumed.sample(2, "train", 1)
+    assert (tmp_path / "checkpoints" / "guards.jsonl").exists()
+    assert (tmp_path / "transcripts" / "2.jsonl").exists(), "what was said at the step that stopped the run"

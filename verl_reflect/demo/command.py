@@ -1,0 +1,72 @@
+"""`make demo`: the whole method on a laptop, from data to a table and a picture, with verl's unmodified trainer."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from verl_reflect.demo.curves import draw_curves
+from verl_reflect.demo.data import CHECKPOINT, make_data
+from verl_reflect.demo.measures import MEASURES, REFLECT
+from verl_reflect.demo.training import ToyTraining
+
+STEPS = 40
+VALIDATE_EVERY = 20
+
+
+def demo(out: Path, seed: int, console: Console) -> None:
+    """Train the tiny model's reflections and show first and second tries before and after.
+
+    Raises:
+        TrainingError: verl's trainer failed.
+    """
+    started = time.monotonic()
+    with console.status("The tiny model attempts tasks; its failures become the data ..."):
+        make_data(out / "data", CHECKPOINT, seed=0)
+    training = ToyTraining(out, out / "data", CHECKPOINT, seed, STEPS, VALIDATE_EVERY)
+    console.print(f"Training with verl's trainer. Its log: {training.log}")
+    follow(training, console)
+    console.print(table(training.validation(0), training.validation(STEPS)))
+    console.print(f"Intervals at 95 %, same items before and after. {time.monotonic() - started:.0f} s in all.")
+    console.print(f"Curves: {draw_curves([training], out / 'curves.png')}")
+    console.print(
+        f"Every turn of every session: {out / 'rollout' / 'transcripts'}, {out / 'validation' / 'transcripts'}"
+    )
+
+
+def follow(training: ToyTraining, console: Console) -> None:
+    """Show a progress bar until the training ends."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("starting Ray, FSDP and vLLM (a minute or two)", total=training.steps)
+        for record in training.run():
+            progress.update(bar, completed=record["step"], description=_description(record["data"]))
+
+
+def _description(metrics: dict[str, Any]) -> str:
+    if "reflect/second_try" not in metrics:
+        return "training"
+    return f"second try {100 * metrics['reflect/second_try']:3.0f} % of this step's failures"
+
+
+def table(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> Table:
+    """First try, second try and the gain, in percent with 95 % intervals."""
+    shown = Table("held out, %", "before", "after", "Δ", title="Reflections trained, nothing else")
+    for measure in MEASURES:
+        cells = (
+            measure.rate(before).percent(),
+            measure.rate(after).percent(),
+            measure.gain(before, after).percent("+"),
+        )
+        shown.add_row(measure.name, *cells, style="bold" if measure is REFLECT else None)
+    return shown
