@@ -18,8 +18,8 @@ from bfcl_checker import Checker
 from rich.console import Console
 from rich.table import Table
 
-from verl_reflect.data.bfcl import ABSTAINING, bfcl_records, data_folder
-from verl_reflect.tasks.bfcl import Bfcl, gold_calls
+from verl_reflect.data.bfcl import bfcl_records, data_folder
+from verl_reflect.tasks.bfcl import ABSTAINING, Bfcl, gold_calls
 from verl_reflect.tasks.calls.bfcl_rules import OMITTED
 from verl_reflect.tasks.calls.call_text import hermes, with_value, without_parameter, wrong_in_number_or_name
 

@@ -17,7 +17,8 @@ import torch
 from rich.progress import track
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from verl_reflect.data.bfcl import ABSTAINING, bfcl_records, data_folder
+from verl_reflect.data.bfcl import bfcl_records, data_folder
+from verl_reflect.tasks.bfcl import ABSTAINING
 
 BATCH = 8
 MAX_PROMPT_TOKENS = 900

@@ -20,9 +20,9 @@ from bfcl_checker import Checker
 from rich.console import Console
 from rich.table import Table
 
-from verl_reflect.data.bfcl import ABSTAINING, bfcl_records, data_folder
+from verl_reflect.data.bfcl import bfcl_records, data_folder
 from verl_reflect.reward import compute_score
-from verl_reflect.tasks.bfcl import Bfcl, gold_calls
+from verl_reflect.tasks.bfcl import ABSTAINING, Bfcl, gold_calls
 from verl_reflect.tasks.calls.call_text import hermes
 
 ROUNDS = 7

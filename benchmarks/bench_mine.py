@@ -20,16 +20,18 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from verl_reflect.demo.data import CHECKPOINT, make_data
-from verl_reflect.mine.command import Mining, configuration
+from verl_reflect.mine.command import Mining
 from verl_reflect.mine.journal import MiningJournal
 from verl_reflect.mine.settings import MineSettings
 from verl_reflect.serving import engine
+from verl_reflect.serving.fleet import Fleet
+from verl_reflect.serving.flow import Flow
 from verl_reflect.serving.queries import queries
+from verl_reflect.serving.start import configuration
 
 ON_CPU = ("+recipe=reflect_grpo", "+task=countdown_toy", "+hardware=cpu", f"actor_rollout_ref.model.path={CHECKPOINT}")
 LIKE_VERL = (
@@ -42,36 +44,35 @@ ONE_PROCESS = "VLLM_ENABLE_V1_MULTIPROCESSING"
 
 def mined(mining: Mining, folder: Path) -> tuple[int, int, float]:
     """(answers, tokens, seconds) of mining."""
-    started = 0.0
+    serving = mining.serving
 
-    async def start(config: DictConfig) -> Any:
-        nonlocal started
-        servers = await engine.start(config)
-        prompt = mining.prompts.encode(mining.table.slice(0, 1).to_pylist()[0])
+    async def mine() -> float:
+        servers = await engine.start(serving.config)
+        prompt = serving.prompts.encode(serving.table.slice(0, 1).to_pylist()[0])
         await asyncio.gather(*(server.generate(prompt) for server in servers for _ in range(WARM_UP)))
         started = time.perf_counter()
-        return servers
+        await mining.fill(journal, Fleet(servers), Flow(serving.in_flight))
+        return time.perf_counter() - started
 
     with closing(MiningJournal(folder / "bench.journal.jsonl", {})) as journal:
-        asyncio.run(mining.fill(journal, start))
-        seconds = time.perf_counter() - started
-    outcomes = journal.outcomes.values()
-    return sum(each.judged + each.unjudged for each in outcomes), sum(each.tokens for each in outcomes), seconds
+        seconds = asyncio.run(mine())
+    sampled = journal.sampled.values()
+    return sum(each.judged + each.unjudged for each in sampled), sum(each.tokens for each in sampled), seconds
 
 
 def generated(mining: Mining, folder: Path) -> tuple[int, int, float]:
     """(answers, tokens, seconds) of bare vLLM."""
     from vllm import LLM, SamplingParams
 
-    config, rollout = mining.config, mining.run.rollout
+    serving, rollout = mining.serving, mining.serving.run.rollout
     like_verl = {name: rollout[name] for name in LIKE_VERL if name in rollout}
     like_verl["tensor_parallel_size"] = rollout.tensor_model_parallel_size
     extra = dict(rollout.engine_kwargs.vllm or {})
     if os.environ.get(ONE_PROCESS) != "0":
         extra.pop("distributed_executor_backend", None)
-    llm = LLM(mining.run.model.path, **like_verl, **extra)
-    parameters = SamplingParams(**engine.sampling_params(config), detokenize=False)
-    asked = queries(mining.table, config.data.prompt_key, mining.prompts.encode)
+    llm = LLM(serving.run.model.path, **like_verl, **extra)
+    parameters = SamplingParams(**engine.sampling_params(serving.config), detokenize=False)
+    asked = queries(serving.table, serving.config.data.prompt_key, serving.prompts.encode)
     prompts = [{"prompt_token_ids": each.prompt_ids} for each in asked for _ in range(mining.settings.samples)]
     llm.generate(prompts[:WARM_UP], parameters, use_tqdm=False)
     started = time.perf_counter()
@@ -86,7 +87,7 @@ def run_part(arguments: argparse.Namespace, overrides: list[str]) -> None:
         mining = Mining(
             configuration(overrides), MineSettings(samples=arguments.samples), Path(folder) / "failures.parquet"
         )
-        mining.table = mining.table.slice(0, arguments.queries)
+        mining.serving.table = mining.serving.table.slice(0, arguments.queries)
         part = {"mine": mined, "generate": generated}[arguments.part]
         print(json.dumps(part(mining, Path(folder))), flush=True)
     os._exit(0)  # engines take their time to end

@@ -35,12 +35,12 @@ def main() -> None:
         )
         run = ToyTraining(Path(folder), Path(folder) / "data", CHECKPOINT, 1, 0, -1, overrides)
         follow(run, console)
-        lines = [line for line in run.validation(0) if line["data_source"] == "countdown/reflect"]
+        lines = [line for line in run.validation(0) if line.data_source == "countdown/reflect"]
     shares, reflection_tokens, retry_tokens = defaultdict(list), [], []
     for line in lines:
-        shares[line["index"]].append(line["metrics"]["second_try"])
-        reflection_tokens.append(line["metrics"]["reflection_tokens"])
-        retry_tokens.append(line["metrics"]["retry_tokens"] / RETRIES)
+        shares[line.index].append(line.second_try)
+        reflection_tokens.append(line.number("reflection_tokens"))
+        retry_tokens.append(line.number("retry_tokens") / RETRIES)
     noise = fmean(p * (1 - p) for group in shares.values() for p in group) * RETRIES / (RETRIES - 1)
     signal = max(0.0, fmean(variance(group) for group in shares.values()) - noise / RETRIES)
     console.print(table(signal, noise, fmean(reflection_tokens), fmean(retry_tokens)))

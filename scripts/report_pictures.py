@@ -11,7 +11,8 @@ from pathlib import Path
 
 from verl_reflect.report.command import write_report
 
-RUNS = Path("runs/results")
+ROOT = Path(__file__).parents[1]
+RUNS = ROOT / "runs" / "results"
 SOURCES = [
     *(f"trained={RUNS}/trained-{seed}" for seed in (1, 2)),
     *(f"rewards shuffled={RUNS}/shuffled-{seed}" for seed in (1, 2)),
@@ -39,7 +40,7 @@ def main() -> None:
             page = Path(folder, "frames.html")
             page.write_text(_frames(width, height, addresses), encoding="utf-8")
             size = f"--window-size={len(addresses) * (width + GAP) - GAP},{height}"
-            picture, profile = Path("docs", name).resolve(), f"--user-data-dir={folder}/profile"
+            picture, profile = ROOT / "docs" / name, f"--user-data-dir={folder}/profile"
             command = [chromium, *FLAGS, profile, size, f"--screenshot={picture}", page.as_uri()]
             subprocess.run(command, check=True, capture_output=True)
             print(picture)

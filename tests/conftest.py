@@ -14,10 +14,9 @@ from verl.utils.dataset.rl_dataset import RLHFDataset
 
 import verl_reflect.plugin
 from recipes.tiny_model.tokenizer import build_tokenizer
-from verl_reflect.rollout.controls import SwappedReflectionAgentLoop
-from verl_reflect.rollout.dialogue import TurnTakingAgentLoop
 from verl_reflect.rollout.judge import Judge, RewardFunction
 from verl_reflect.rollout.loop import ReflectRetryAgentLoop, RetryAgentLoop
+from verl_reflect.rollout.shared import Shared
 
 verl_reflect.plugin.register()
 
@@ -60,6 +59,12 @@ def judge() -> Iterator[Judge]:
     judge.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _close_what_loops_share() -> Iterator[None]:
+    yield
+    Shared.close()
+
+
 @pytest.fixture
 def make_loop(
     recipe_config: Callable[..., DictConfig], tokenizer: Any, judge: Judge, monkeypatch: pytest.MonkeyPatch
@@ -70,9 +75,6 @@ def make_loop(
     def made(
         server: ScriptedServer, *overrides: str, cls: type[RetryAgentLoop] = ReflectRetryAgentLoop
     ) -> RetryAgentLoop:
-        monkeypatch.setattr(TurnTakingAgentLoop, "_settings", None)
-        RetryAgentLoop._attempts.clear()
-        SwappedReflectionAgentLoop._latest.clear()
         config = recipe_config(*overrides)
         return cls(
             trainer_config=DictConfigWrap(config),

@@ -1,5 +1,6 @@
 """The configuration: it composes with verl's engines and options, and a wrong key is one sentence."""
 
+import json
 from collections.abc import Callable
 from dataclasses import fields
 
@@ -7,7 +8,7 @@ import pytest
 from builders import compose_config
 from omegaconf import DictConfig, OmegaConf
 
-from verl_reflect.config import FirstAttempt, Guard, ReflectConfig
+from verl_reflect.config import FirstAttempt, Guard, ReflectConfig, default_section
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_the_recipe_states_the_defaults_of_the_dataclass() -> None:
         ("reflect.reflection_prompt=' '", "reflect.reflection_prompt is empty"),
         ("reflect.retry_prompt='Try again.'", "does not contain {task}"),
         ("reflect.credit=everything", "choose one of reflection, reflection+retry, retry, all"),
-        ("reflect.control=reversed", "choose one of none, shuffled, fixed, swapped"),
+        ("reflect.control=reversed", "choose one of none, shuffled, fixed"),
         ("reflect.max_attempts=0", "reflect.max_attempts is 0; it must be at least 1."),
         ("reflect.stale_after=-1", "reflect.stale_after is -1; it cannot be negative."),
         ("reflect.credit=all", "set reflect.first_attempt=live"),
@@ -205,10 +206,16 @@ def test_the_baselines_differ_in_who_is_trained(recipe: str, loop: str, length: 
         ("none", "grpo", "reflect_retry"),
         ("shuffled", "grpo_shuffled", "reflect_retry"),
         ("fixed", "grpo", "fixed_reflection"),
-        ("swapped", "grpo", "swapped_reflection"),
     ],
 )
 def test_a_control_is_one_override(control: str, estimator: str, loop: str) -> None:
     config = compose_config("+recipe=reflect_grpo", f"reflect.control={control}")
     assert config.algorithm.adv_estimator == estimator
     assert config.actor_rollout_ref.rollout.agent.default_agent_loop == loop
+
+
+def test_the_recipe_takes_every_default_from_the_settings() -> None:
+    """And as plain values: what verl logs and sends to other processes is no enumeration of ours."""
+    config = compose_config("+recipe=reflect_grpo")
+    assert OmegaConf.to_container(config.reflect) == OmegaConf.to_container(default_section())
+    assert type(config.reflect.first_attempt) is str and json.dumps(OmegaConf.to_container(config.reflect))

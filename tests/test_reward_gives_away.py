@@ -230,7 +230,7 @@ def test_hostile_reflections_are_read_in_time(source: str) -> None:
     task, slow = task_for(source), {}
     for name, reflection in {**HOSTILE, **LONG}.items():
         if r"\boxed" in reflection or "<answer>" in reflection or "####" in reflection:
-            continue  # an answer is judged as any; tests/test_hostile.py times that
+            continue  # an answer is judged as any; tests/tasks/test_hostile.py times that
         start = time.process_time()
         assert task.gives_away(reflection, GROUND_TRUTHS[source], "") in (True, False)
         if (seconds := time.process_time() - start) > SECONDS:

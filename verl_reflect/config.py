@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, SCMode
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 
@@ -51,7 +51,6 @@ CONTROLS = {
     "none": Control(),
     "shuffled": Control(estimator="grpo_shuffled"),
     "fixed": Control(agent_loop="fixed_reflection", trains=False),
-    "swapped": Control(agent_loop="swapped_reflection", trains=False),
 }
 
 
@@ -186,8 +185,8 @@ class ReflectConfig:
 
     control: str = "none"
     """`shuffled` permutes the rewards within each group: as many reflections are paid, but not the ones that earned it.
-    Such a training must not help. For validation only: `fixed` puts `fixed_reflection` in place of every reflection,
-    `swapped` another task's. Sets `algorithm.adv_estimator` and the default agent loop."""
+    Such a training must not help. For validation only: `fixed` puts `fixed_reflection` in place of every reflection.
+    Sets `algorithm.adv_estimator` and the default agent loop. More controls: `verl-reflect eval`."""
 
     fixed_reflection: str = "I should look at the task again and try once more."
     """The neutral sentence of `control=fixed`: fits any failure and says nothing about this one."""
@@ -339,3 +338,11 @@ class ReflectConfig:
                 f"reflect.keep goes with one retry, and reflect.retries_per_reflection={self.retries_per_reflection} "
                 "makes several; set that to 1."
             )
+
+
+def default_section() -> DictConfig:
+    """The `reflect` section with every default, as plain values: verl hands its configuration to loggers."""
+    defaults = OmegaConf.structured(ReflectConfig)
+    plain = OmegaConf.to_container(defaults, structured_config_mode=SCMode.DICT, enum_to_str=True)
+    assert isinstance(plain, dict)
+    return OmegaConf.create(plain)

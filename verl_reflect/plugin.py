@@ -66,7 +66,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("verl_reflect.longest_trained_turn", longest_trained_turn, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.estimator", estimator, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.mini_batch", mini_batch, replace=True)
-    OmegaConf.register_new_resolver("verl_reflect.rollout.loop", agent_loop, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.agent_loop", agent_loop, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.dataset", dataset, replace=True)
     from verl_reflect.cpu import platform  # noqa: F401  (registers itself by its decorator)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-Item = TypeVar("Item", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)
 Z = NormalDist().inv_cdf(0.975)
 
 
@@ -46,7 +46,7 @@ def rate(successes: Sequence[bool]) -> Estimate:
     return Estimate(p, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def gain(before: Mapping[Item, float], after: Mapping[Item, float]) -> Estimate:
+def gain(before: Mapping[Key, float], after: Mapping[Key, float]) -> Estimate:
     """Mean difference after - before of the same items, each a success or a share of successes.
 
     Raises ValueError if the items differ or are fewer than two.

@@ -3,6 +3,8 @@
 import re
 
 
-def compute_score(data_source: str, solution_str: str, ground_truth: dict, extra_info: object = None) -> float:
+def compute_score(
+    data_source: str, solution_str: str, ground_truth: dict[str, list[str]], extra_info: object = None
+) -> float:
     answers = re.findall(r"<answer>([^<]*)</answer>", solution_str[-2000:])
     return float(bool(answers) and answers[-1].split() == list(ground_truth["words"])[::-1])

@@ -1,10 +1,9 @@
-"""The starts on disk, and how they are made: `python -m recipes.replication.checkpoints [--seed 0]`.
+"""The starts on disk, and how they are made: `python -m recipes.replication checkpoints`.
 
 They come with the repository, because the large ones take half an hour on two cores, and the small ones ten minutes.
 Weights are rounded to bfloat16, which halves the files; all that follows computes in float32.
 """
 
-import argparse
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -62,16 +61,8 @@ def save_start(model: Model, folder: Path, size: str, seed: int) -> None:
     (folder / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Make the four starts anew, two at a time: about 40 minutes on 2 cores."
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    seed = parser.parse_args().seed
+def make_starts(seed: int) -> None:
+    """Make all of them anew, two at a time."""
     jobs = [(architecture, size, seed) for size, architecture in product(reversed(SIZES), ARCHITECTURES)]
     with get_context("spawn").Pool(2) as pool:
         pool.starmap(make_start, jobs, chunksize=1)
-
-
-if __name__ == "__main__":
-    main()

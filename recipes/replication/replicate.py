@@ -12,12 +12,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from recipes.clone import write_section
 from recipes.replication.checkpoints import missing_starts
 from recipes.replication.findings import Findings, read_findings
 from recipes.replication.grid import Cell, Work, cells, do
 from recipes.replication.picture import draw
 from recipes.replication.tables import TABLES, summary
-from recipes.tiny_model.readme import write_section
 
 PAGE = "replication.md"
 
@@ -42,7 +42,7 @@ def _check_starts(wanted: Sequence[Cell]) -> None:
     if missing := missing_starts(cell.start for cell in wanted):
         raise ValueError(
             f"The starts {', '.join(missing)} are not there: make them with "
-            "python -m recipes.replication.checkpoints, or leave out the large ones with --small."
+            "python -m recipes.replication checkpoints, or leave out the large ones with --small."
         )
 
 

@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 from recipes.replication.language import WORLDS
 from recipes.replication.models import ROWS_AT_ONCE, Model, predict
 from recipes.replication.world import Answer, Problem, World
-from recipes.tiny_model.conversations import IGNORED, Turn, encode, follow
+from recipes.tiny_model.conversations import IGNORED, Exchange, encode, follow
 from recipes.tiny_model.reflections import REFLECTION_REQUEST, Reflection, vague
 
 WARM_UP_STEPS = 30
@@ -107,18 +107,18 @@ def phases(size: str) -> tuple[Phase, ...]:
     )
 
 
-def conversation(world: World, mixture: Mixture, rng: random.Random) -> list[Turn]:
+def conversation(world: World, mixture: Mixture, rng: random.Random) -> list[Exchange]:
     """A problem and its answer, or a failed attempt and a retry, mostly with a reflection in between."""
     problem = world.problem(rng, held_out=False)
     if rng.random() < mixture.short:
-        return [Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
+        return [Exchange(problem.text, _answer(problem, mixture.answers_right, rng).text)]
     attempt = rng.choice(problem.failures())
-    first = Turn(problem.text, attempt.text, trained=False)
+    first = Exchange(problem.text, attempt.text, trained=False)
     if rng.random() < mixture.blind:
-        return [first, Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
+        return [first, Exchange(problem.text, _answer(problem, mixture.answers_right, rng).text)]
     reflection = _reflection(world, problem, attempt, mixture, rng)
     retry = follow(reflection, problem.solutions(), problem.mistakes(), mixture.answers_right, rng)
-    return [first, Turn(REFLECTION_REQUEST, reflection.sentence), Turn(problem.text, retry.text)]
+    return [first, Exchange(REFLECTION_REQUEST, reflection.sentence), Exchange(problem.text, retry.text)]
 
 
 def _answer(problem: Problem, right: float, rng: random.Random) -> Answer:

@@ -1,6 +1,6 @@
 """The miniature's failures as data for verl, so that its own trainer can begin at the same start.
 
-    python -m recipes.replication.verl_data --start llama-small --world calls --out data/miniature
+    python -m recipes.replication data --start llama-small --world calls --out data/miniature
     python -m verl.trainer.main_ppo +recipe=reflect_grpo +task=countdown_toy +hardware=cpu \\
         actor_rollout_ref.model.path=recipes/replication/checkpoints/llama-small \\
         data.train_files=data/miniature/train.parquet data.val_files=data/miniature/validation.parquet
@@ -8,9 +8,7 @@
 (`countdown_toy` is the setting of a model this small; the rows say which task judges them.)
 """
 
-import argparse
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,8 +17,8 @@ from recipes.replication.checkpoints import load_start
 from recipes.replication.language import WORLDS, tokenizer
 from recipes.replication.rollout import Rollout, Try, failures
 from recipes.replication.world import drawn
-from verl_reflect.demo.data import SECOND_TRIES
 from verl_reflect.records.parquet import write_dataset
+from verl_reflect.rollout.ways import WAYS
 
 VALIDATED = ("reflect", "blind")
 """Second tries that a validation makes of each held-out failure."""
@@ -57,22 +55,4 @@ def _row(rollout: Rollout, failure: Try, index: int, split: str = "train") -> di
 
 def _validation_row(rollout: Rollout, failure: Try, index: int, kind: str) -> dict[str, object]:
     row = _row(rollout, failure, index, "validation")
-    return {**row, "data_source": f"{row['data_source']}/{kind}", "agent_name": SECOND_TRIES[kind]}
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Data for verl: failures of one of the miniature's starts.")
-    parser.add_argument("--start", required=True, help="such as llama-small")
-    parser.add_argument("--world", required=True, choices=sorted(WORLDS))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--train", type=int, default=1500, help="failures to train on")
-    parser.add_argument("--held-out", type=int, default=200, help="failures to validate on")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
-    sizes = {"train": given.train, "held_out": given.held_out}
-    for path in make_data(given.out, given.start, given.world, **sizes, seed=given.seed):
-        print(path)
-
-
-if __name__ == "__main__":
-    main()
+    return {**row, "data_source": f"{row['data_source']}/{kind}", "agent_name": WAYS[kind].loop}

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from recipes.tiny_model.conversations import Turn, encode_question
+from recipes.tiny_model.conversations import Exchange, encode_question
 from recipes.tiny_model.reflections import REFLECTION_REQUEST
 from verl_reflect.demo.data import Attempt, failures, first_attempts
 from verl_reflect.demo.problems import split_problems
@@ -52,17 +52,17 @@ def accuracies(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> d
 def _second_tries(
     model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, failed: list[Attempt], *, reflect: bool
 ) -> list[Attempt]:
-    histories = [[Turn(attempt.problem.text, attempt.text)] for attempt in failed]
+    histories = [[Exchange(attempt.problem.text, attempt.text)] for attempt in failed]
     if reflect:
         reflections = _say(model, tokenizer, histories, [REFLECTION_REQUEST] * len(failed))
         for history, reflection in zip(histories, reflections, strict=True):
-            history.append(Turn(REFLECTION_REQUEST, reflection))
+            history.append(Exchange(REFLECTION_REQUEST, reflection))
     retries = _say(model, tokenizer, histories, [attempt.problem.text for attempt in failed])
     return [Attempt(attempt.problem, retry, []) for attempt, retry in zip(failed, retries, strict=True)]
 
 
 def _say(
-    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, histories: list[list[Turn]], questions: list[str]
+    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, histories: list[list[Exchange]], questions: list[str]
 ) -> list[str]:
     prompts = [encode_question(history, asked, tokenizer) for history, asked in zip(histories, questions, strict=True)]
     return [words_of(answer, tokenizer) for answer in sample(model, tokenizer, prompts)]

@@ -21,6 +21,7 @@ from verl_reflect.demo.command import follow
 from verl_reflect.demo.data import CHECKPOINT, SECOND_TRIES, make_data
 from verl_reflect.demo.training import ToyTraining
 from verl_reflect.records.parquet import write_dataset
+from verl_reflect.records.transcripts import Utterance
 
 COMPARED: dict[str, tuple[str, ...]] = {
     "reflection": (),
@@ -46,7 +47,7 @@ STEPS = 20
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparedTrainings:
     """The trainings of all choices and seeds, in one folder."""
 
     out: Path
@@ -90,11 +91,11 @@ class Comparison:
         items = parquet.read_table(self.data / "validation.parquet").to_pylist()
         failures = {row["extra_info"]["index"]: row for row in items if row["data_source"] == "countdown/reflect"}
         rows = [
-            _with_reflection(failures[line["index"]], line, handed_over_source(name, seed))
+            _with_reflection(failures[told.index], told.reflection, handed_over_source(name, seed))
             for seed in self.seeds
             for name in COMPARED
-            for line in self.training(name, seed).validation(STEPS)
-            if line["data_source"] == "countdown/reflect"
+            for told in self.training(name, seed).validation(STEPS)
+            if told.reflection and told.data_source == "countdown/reflect"
         ]
         folder = self.handed_over.data
         write_dataset(folder / "validation.parquet", rows, {"source": "reflections of the trained models"})
@@ -106,12 +107,11 @@ def handed_over_source(name: str, seed: int) -> str:
     return f"countdown/{name}-{seed}"
 
 
-def _with_reflection(failure: dict[str, Any], line: dict[str, Any], data_source: str) -> dict[str, Any]:
-    written = line["reflection"]
+def _with_reflection(failure: dict[str, Any], written: Utterance, data_source: str) -> dict[str, Any]:
     return {
         **failure,
         "data_source": data_source,
         "agent_name": "stored_reflection",
-        "reflection": written["text"],
-        "reflection_ids": written["token_ids"],
+        "reflection": written.text,
+        "reflection_ids": list(written.token_ids),
     }

@@ -21,7 +21,7 @@ IGNORED = -100  # the label that torch's cross entropy leaves out
 
 
 @dataclass(frozen=True)
-class Turn:
+class Exchange:
     """What the user says, what the assistant answers, and whether the answer is trained on."""
 
     user: str
@@ -40,19 +40,19 @@ class Mixture:
     kinds: tuple[float, float, float, float]  # weights of vague, direction, last-step and strong reflections
 
 
-def short_answer(problem: Problem, mixture: Mixture, rng: random.Random) -> list[Turn]:
-    return [Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
+def short_answer(problem: Problem, mixture: Mixture, rng: random.Random) -> list[Exchange]:
+    return [Exchange(problem.text, _answer(problem, mixture.answers_right, rng).text)]
 
 
-def conversation(problem: Problem, mixture: Mixture, rng: random.Random) -> list[Turn]:
+def conversation(problem: Problem, mixture: Mixture, rng: random.Random) -> list[Exchange]:
     """A failed attempt and a retry, mostly with a reflection in between."""
     attempt = rng.choice(mistakes(problem))
-    first = Turn(problem.text, attempt.text, trained=False)
+    first = Exchange(problem.text, attempt.text, trained=False)
     if rng.random() < mixture.blind:
-        return [first, Turn(problem.text, _answer(problem, mixture.answers_right, rng).text)]
+        return [first, Exchange(problem.text, _answer(problem, mixture.answers_right, rng).text)]
     reflection = _reflection(problem, attempt, mixture, rng)
     retry = follow(reflection, solutions(problem), mistakes(problem), mixture.answers_right, rng)
-    return [first, Turn(REFLECTION_REQUEST, reflection.sentence), Turn(problem.text, retry.text)]
+    return [first, Exchange(REFLECTION_REQUEST, reflection.sentence), Exchange(problem.text, retry.text)]
 
 
 def follow(
@@ -70,7 +70,7 @@ def follow(
     return rng.choice(allowed_mistakes)
 
 
-def encode(turns: Sequence[Turn], tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+def encode(turns: Sequence[Exchange], tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
     """(token ids, labels): the labels are the ids of the answers that are trained on, and IGNORED elsewhere."""
     texts = [text for turn in turns for text in (_question(turn.user), f"{turn.assistant}{TURN_END}\n")]
     ids, labels = [], []
@@ -82,7 +82,7 @@ def encode(turns: Sequence[Turn], tokenizer: PreTrainedTokenizerFast) -> tuple[l
     return ids, labels
 
 
-def encode_question(turns: Sequence[Turn], user: str, tokenizer: PreTrainedTokenizerFast) -> list[int]:
+def encode_question(turns: Sequence[Exchange], user: str, tokenizer: PreTrainedTokenizerFast) -> list[int]:
     """The prompt that asks the model to go on after these turns and what the user says next."""
     asked: list[int] = tokenizer.encode(_question(user), add_special_tokens=False)
     return encode(turns, tokenizer)[0] + asked if turns else asked

@@ -12,16 +12,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from recipes.tiny_model.readme import write_section
+from recipes.clone import write_section
 from recipes.tiny_model.wording import sentences
+from verl_reflect.demo.accuracies import BLIND, FIRST_TRY, REFLECT, ToyAccuracy
 from verl_reflect.demo.command import STEPS, VALIDATE_EVERY, follow
 from verl_reflect.demo.curves import draw_curves
 from verl_reflect.demo.data import CHECKPOINT, make_data
-from verl_reflect.demo.measures import BLIND, FIRST_TRY, REFLECT, Measure
 from verl_reflect.demo.training import ToyTraining
 from verl_reflect.records.markdown import markdown_table
 from verl_reflect.statistics import Estimate, gain
 
+SEEDS = (1, 2)
 SHOWN_SHARE = 0.05
 OVERRIDES: dict[str, tuple[str, ...]] = {"trained": (), "shuffled": ("reflect.control=shuffled",)}
 
@@ -34,7 +35,7 @@ class Pair:
     trained: ToyTraining
     shuffled: ToyTraining
 
-    def cells(self, measure: Measure) -> list[str]:
+    def cells(self, measure: ToyAccuracy) -> list[str]:
         """Before, after training, gain, after training on shuffled rewards: in percent."""
         before, after = self.trained.validation(0), self.trained.validation(STEPS)
         control = self.shuffled.validation(STEPS)
@@ -90,7 +91,7 @@ def _section(pairs: Sequence[Pair]) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _row(measure: Measure, pair: Pair) -> list[str]:
+def _row(measure: ToyAccuracy, pair: Pair) -> list[str]:
     bold = "**" if measure is REFLECT else ""
     return [measure.name, str(pair.seed), *(f"{bold}{cell}{bold}" for cell in pair.cells(measure))]
 

@@ -1,4 +1,4 @@
-"""Make the tiny model's starting checkpoint: `python -m recipes.tiny_model.warm_start --out DIR [--seed 0]`.
+"""Make the tiny model's starting checkpoint: `python -m recipes.tiny_model warm-start --out DIR`.
 
 Three phases of plain next-token training. The first teaches to follow: its hints are misleading, so that a retry can
 only be predicted from the reflection before it. The second teaches the skill: right answers, and mostly right plans.
@@ -7,7 +7,6 @@ plan, when it makes one, is still careful. What is left is a model that knows mo
 reward alone, that reflections which say something are worth writing.
 """
 
-import argparse
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -97,15 +96,3 @@ def make_checkpoint(out: Path, seed: int, phases: Sequence[Phase] = PHASES) -> N
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     write_card(out, model, tokenizer, {"seed": seed, "phases": [asdict(phase) for phase in phases]})
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the tiny model's starting checkpoint, in a few minutes.")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    make_checkpoint(arguments.out, arguments.seed)
-
-
-if __name__ == "__main__":
-    main()

@@ -65,7 +65,7 @@ def test_a_good_configuration_passes_every_check(good_config: DictConfig) -> Non
         (["actor_rollout_ref.rollout.full_determinism=true"], "set it to False"),
         (["actor_rollout_ref.rollout.n=1"], "set it to 2 or more"),
         (["reflect.control=shuffled", "algorithm.adv_estimator=rloo"], "remove the override"),
-        (["reflect.control=swapped"], "which cannot be trained; set trainer.val_only=True"),
+        (["reflect.control=fixed"], "which cannot be trained; set trainer.val_only=True"),
         (["reflect.sampler=edge", "data.dataloader_num_workers=8"], "data.dataloader_num_workers is 8; set it to 0"),
         (["reflect.sampler=edge", "data.custom_cls.path=pkg://mine"], "it is pkg://mine; remove the override"),
         (

@@ -1,11 +1,14 @@
 """The command `verl-reflect`, as a user types it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from verl_reflect import __version__
 from verl_reflect.cli import data as commands
 from verl_reflect.cli.app import app
 from verl_reflect.data.maker import Made
@@ -177,3 +180,11 @@ def test_check_task_without_a_source_says_that_no_verdict_was_looked_at() -> Non
 )
 def test_check_task_refuses_what_is_no_task_in_one_line(task: str, fault: str) -> None:
     assert fault in one_line_refusal("check-task", task)
+
+
+def test_help_and_version_wait_for_no_framework() -> None:
+    heavy = "{'torch', 'verl', 'ray', 'transformers', 'vllm', 'datasets', 'matplotlib', 'scipy', 'omegaconf'}"
+    code = f"import sys; from verl_reflect.cli import app; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert run("--version") == (0, f"verl-reflect {__version__}")

@@ -74,4 +74,4 @@ def test_the_file_is_small_and_its_licence_lies_beside_it() -> None:
 
 def test_the_file_is_installed_with_the_package() -> None:
     project = (ROOT / "pyproject.toml").read_text()
-    assert '"tasks/*.csv"' in project and '"tasks/*.LICENSE"' in project
+    assert '"data/*.csv"' in project and '"data/*.LICENSE"' in project

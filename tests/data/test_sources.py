@@ -13,7 +13,8 @@ import pytest
 from datasets.exceptions import DatasetNotFoundError
 from huggingface_hub.errors import GatedRepoError
 
-from verl_reflect.data.sources import Unreadable, iter_records
+from verl_reflect.data.sources import iter_records
+from verl_reflect.tasks.record import Unreadable
 
 RECORDS = [{"question": "Is it?\n\u00e4 \u2028 b", "answer": "42"}, {"question": "2,3", "answer": '"x"'}]
 

@@ -16,9 +16,8 @@ from typer.testing import CliRunner, Result
 from verl_reflect.cli.app import app
 from verl_reflect.demo.data import CHECKPOINT
 from verl_reflect.evaluate.command import Evaluating
-from verl_reflect.evaluate.table import Grid, name_of, p_value
 from verl_reflect.rollout.judge import Judge, RewardFunction
-from verl_reflect.rollout.loop import RetryAgentLoop
+from verl_reflect.rollout.shared import Shared
 
 
 class Better(Model):
@@ -42,7 +41,7 @@ def judge() -> Iterator[Judge]:
 def folder(tmp_path: Path, tokenizer: Any, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with data; the model is Better where the output folder is called after."""
     monkeypatch.setattr(Judge, "from_config", lambda config: judge)
-    RetryAgentLoop.close()
+    Shared.close()
     write_rows(tmp_path / "data.parquet", range(1, 31))
     evaluate = Evaluating.__call__
 
@@ -199,10 +198,3 @@ def test_a_missing_benchmark_is_said_and_the_evaluation_is_there(folder: Path, m
     result = run(folder, "before", "+forgetting=paper")
     assert result.exit_code == 1 and "pip install verl-reflect[eval]" in said(result)
     assert (folder / "before" / "summary.json").exists()
-
-
-def test_words_and_numbers_of_the_tables() -> None:
-    assert name_of("reflect", 2) == "reflect, retry x2" and name_of("first_try") == "first try"
-    assert (p_value(0.0499), p_value(0.0001), p_value(1)) == ("0.050", "< 0.001", "1.000")
-    grid = Grid("A|B", ("", "x"), [("a|b", "1")])
-    assert grid.markdown() == "**A|B**\n\n|  | x |\n| --- | --- |\n| a\\|b | 1 |\n"

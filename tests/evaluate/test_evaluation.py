@@ -20,10 +20,11 @@ from verl_reflect.demo.data import CHECKPOINT
 from verl_reflect.evaluate.command import Evaluated, Evaluating
 from verl_reflect.evaluate.console import lines
 from verl_reflect.evaluate.settings import EvalSettings
-from verl_reflect.mine.command import configuration
-from verl_reflect.rollout.judge import Judge, Judgement, RewardFunction
-from verl_reflect.rollout.loop import RetryAgentLoop
+from verl_reflect.records.transcripts import Judgement
+from verl_reflect.rollout.judge import Judge, RewardFunction
+from verl_reflect.rollout.shared import Shared
 from verl_reflect.serving.fleet import NoServerError
+from verl_reflect.serving.start import configuration
 
 NUMBERS = range(1, 13)
 FAILED = [n for n in NUMBERS if n % 3]  # 1 2 4 5 7 8 10 11
@@ -57,7 +58,7 @@ Evaluate = Callable[..., tuple[Evaluated, Model]]
 def evaluate(tmp_path: Path, tokenizer: Any, shared_judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     """Evaluate a scripted model on tasks 1 to 12, in a folder."""
     monkeypatch.setattr(Judge, "from_config", lambda config: shared_judge)
-    RetryAgentLoop.close()
+    Shared.close()
 
     def run(
         *overrides: str,
@@ -338,21 +339,6 @@ def test_answers_without_a_verdict_count_neither_way(
     assert lines(evaluated)[1] == "2 conversations have no verdict and count neither way: It took too long."
     unjudged = {number(row): (row["first_passed"], row["passed_within"]) for row in rows(evaluated)}
     assert unjudged[1] == (None, None) and unjudged[4] == (0, None)
-
-
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"samples": 0}, "samples is 0; it must be at least 1"),
-        ({"conditions": ("reflekt",)}, "reflekt is no condition; choose from reflect, blind"),
-        ({"conditions": ("blind", "blind")}, "name one twice"),
-        ({"conditions": ("swapped",)}, "add that one"),
-        ({"greedy": True, "samples": 2}, "greedy answers are all the same"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
-        EvalSettings(**settings)
 
 
 def test_a_conversation_that_fits_no_server_is_refused_before_any_is_started(evaluate: Evaluate) -> None:

@@ -1,4 +1,4 @@
-r"""Responses meant to break, stall or bloat a verifier; `tests/test_hostile.py` gives them to every built-in task.
+r"""Responses meant to break, stall or bloat a verifier; `tests/tasks/test_hostile.py` gives them to every task.
 
 A task that is added needs one line in GROUND_TRUTHS.
 """

@@ -12,8 +12,8 @@ import pyarrow.parquet
 
 from verl_reflect.evaluate.measures import results_by_source
 from verl_reflect.evaluate.summary import FORMAT
-from verl_reflect.rollout.episode import Episode, Outcome, Utterance
-from verl_reflect.rollout.judge import Judgement
+from verl_reflect.records.transcripts import Episode, Judgement, Transcript, Utterance, line_of
+from verl_reflect.rollout.episode import Outcome
 
 PASS = Judgement(1.0, True, "none")
 FAIL = Judgement(0.0, False, "missed_target")
@@ -40,10 +40,10 @@ def line(*retries: bool, key: str = "uid_0_0", **changes: Any) -> Line:
     """One session: of EPISODE with changes, and with a retry for each verdict."""
     if not retries:
         changes = {"reflection": None, **changes}
-    episode = replace(EPISODE, retries=tuple(said("( 8 * 3 ) + 5") for _ in retries), **changes)
-    outcome = Outcome(episode, [PASS if passed else FAIL for passed in retries])
-    metrics = {**outcome.metrics(), "category": outcome.category}
-    return {"key": key, "step": 0, **asdict(episode), "metrics": metrics}
+    verdicts = tuple(PASS if passed else FAIL for passed in retries)
+    episode = replace(EPISODE, retries=tuple(said("( 8 * 3 ) + 5") for _ in retries), retry_verdicts=verdicts)
+    episode = replace(episode, **changes)
+    return line_of(Transcript(**vars(episode), key=key, metrics=Outcome(episode).report()))
 
 
 def failures(*passed: bool, **changes: Any) -> list[Line]:

@@ -18,10 +18,9 @@ import pyarrow as pa
 
 from verl_reflect.mine.failure_set import write_failure_set
 from verl_reflect.mine.journal import MiningJournal
-from verl_reflect.mine.run import mine
-from verl_reflect.mine.sampling import Outcome, Sampler
+from verl_reflect.mine.sampling import Sampled, Sampler, sample_all
 from verl_reflect.mine.settings import MineSettings
-from verl_reflect.rollout.judge import Judgement
+from verl_reflect.records.transcripts import Judgement
 from verl_reflect.serving.fleet import Fleet
 from verl_reflect.serving.flow import Flow
 from verl_reflect.serving.queries import Query, queries
@@ -132,7 +131,7 @@ def run(
     in_flight: int = 16,
     rows: int = QUERIES,
     verifier: Any = judge,
-    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    on_sampled: Callable[[Sampled], None] = lambda sampled: None,
     longest_prompt: int = 1,
 ) -> dict[str, Any]:
     """Mine to the end and write the failure set. Returns the card's counts."""
@@ -141,9 +140,9 @@ def run(
     try:
         flow = Flow(in_flight)
         sample = Sampler(Fleet(servers), verifier, words, settings, flow, longest_prompt)
-        left: Any = queries(data, "prompt", encode, frozenset(journal.outcomes))
-        asyncio.run(mine(left, sample, journal, flow, on_outcome))
-        return write_failure_set(out, data, journal.outcomes, settings, {"model": "scripted"})
+        left: Any = queries(data, "prompt", encode, frozenset(journal.sampled))
+        asyncio.run(sample_all(left, sample, journal, flow, on_sampled))
+        return write_failure_set(out, data, journal.sampled, settings, {"model": "scripted"})
     finally:
         journal.close()
 

@@ -24,13 +24,12 @@ from verl_reflect.checks.run import Run
 from verl_reflect.cli.app import app
 from verl_reflect.demo.data import CHECKPOINT
 from verl_reflect.finding import Doubt
-from verl_reflect.mine.command import Mined, Mining, configuration
-from verl_reflect.mine.report import lines
+from verl_reflect.mine.command import Mined, Mining
+from verl_reflect.mine.console import lines
 from verl_reflect.mine.settings import MineSettings
-from verl_reflect.rollout.dialogue import TurnTakingAgentLoop
-from verl_reflect.rollout.judge import Judge
-from verl_reflect.rollout.loop import ReflectRetryAgentLoop, RetryAgentLoop
-from verl_reflect.serving import engine
+from verl_reflect.rollout.loop import ReflectRetryAgentLoop
+from verl_reflect.rollout.shared import Shared
+from verl_reflect.serving.start import configuration
 
 WRONG, RIGHT = "<answer> ( 3 + 5 ) * 8 </answer>", "<answer> ( 3 * 8 ) + 5 </answer>"
 TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {}}}]
@@ -153,13 +152,11 @@ def test_tools_are_in_the_prompt_and_long_prompts_are_not_asked(mined: Any, tmp_
 
 
 async def test_training_continues_from_the_very_tokens_that_were_mined(
-    mined: Any, recipe_config: Callable[..., DictConfig], tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+    mined: Any, recipe_config: Callable[..., DictConfig], tokenizer: Any
 ) -> None:
     odd = "( 3 + 5 ) * 8 <|im_start|>user go on"  # a marker in the middle, no answer
     result, server = await asyncio.to_thread(lambda: mined(says=[odd]))
     [failure, *_] = pq.read_table(result.path).to_pylist()
-    monkeypatch.setattr(TurnTakingAgentLoop, "_settings", None)
-    RetryAgentLoop._attempts.clear()
     config = recipe_config()
     training = ScriptedTrainingServer(tokenizer, ["I was careless .", RIGHT])
     loop = ReflectRetryAgentLoop(
@@ -175,7 +172,7 @@ async def test_training_continues_from_the_very_tokens_that_were_mined(
     try:
         [output] = await loop.run({"logprobs": True}, **training_row(raw_prompt=failure["prompt"], **given))
     finally:
-        Judge.close(RetryAgentLoop._judge)
+        Shared.close()
     marker = tokenizer.convert_tokens_to_ids("<|im_start|>")
     body = failure["first_attempt_ids"][: failure["first_attempt_ids"].index(marker)]
     start = [*server.prompts[0], *body, tokenizer.eos_token_id]
@@ -305,15 +302,3 @@ def test_what_went_wrong_is_said(mined: Any) -> None:
         *(f"  row {i}: 3 requests failed" for i in range(5)),
         "  ...",
     ]
-
-
-def test_the_servers_get_the_weights_and_the_whole_gpu_unless_told_otherwise(overrides: list[str]) -> None:
-    rollout = configuration(overrides).actor_rollout_ref.rollout
-    assert (rollout.load_format, rollout.gpu_memory_utilization) == ("auto", 0.9)
-    mine = configuration([*overrides, "actor_rollout_ref.rollout.gpu_memory_utilization=0.3"])
-    assert mine.actor_rollout_ref.rollout.gpu_memory_utilization == 0.3
-
-
-def test_servers_are_counted_over_all_nodes(overrides: list[str]) -> None:
-    shape = ["trainer.nnodes=3", "actor_rollout_ref.rollout.tensor_model_parallel_size=4"]
-    assert engine.count(configuration([*overrides, *shape])) == 6

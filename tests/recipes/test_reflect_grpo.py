@@ -6,37 +6,67 @@ from pathlib import Path
 
 import pytest
 from builders import ROOT, compose_config
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from verl_reflect.checks.every import CHECKS
 from verl_reflect.checks.run import Run
+from verl_reflect.checks.verl_names import TESTED
 
-SCRIPTS = sorted((ROOT / "recipes" / "reflect_grpo").glob("*.sh"))
+FOLDER = ROOT / "recipes" / "reflect_grpo"
+RUN = FOLDER / "run.sh"
+ON_GPUS = ("one_gpu", "eight_gpus", "eight_gpus_7b", "[one_gpu,no_flash_attn]")
+COMMANDS = {group: (RUN, (f"+hardware={group}",)) for group in ON_GPUS} | {"cpu": (FOLDER / "cpu_smollm2.sh", ())}
 
 
-def overrides(script: Path, tmp_path: Path) -> list[str]:
+def overrides(script: Path, arguments: tuple[str, ...], tmp_path: Path) -> list[str]:
     """What a script passes to verl's trainer, found by putting another `python` on its path."""
     for name in ("python", "verl-reflect"):
         (tmp_path / name).write_text('#!/bin/sh\n[ "$1" = -m ] && printf "%s\\n" "$@" > "$ARGUMENTS"\necho model\n')
         (tmp_path / name).chmod(0o755)
-    arguments = tmp_path / "arguments"
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "ARGUMENTS": str(arguments)}
-    subprocess.run(["bash", script, "trainer.project_name=mine"], env=environment, check=True, cwd=tmp_path)
-    module, *rest = arguments.read_text().splitlines()[1:]
+    passed = tmp_path / "arguments"
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "ARGUMENTS": str(passed)}
+    command = ["bash", script, *arguments, "trainer.project_name=mine"]
+    subprocess.run(command, env=environment, check=True, cwd=tmp_path)
+    module, *rest = passed.read_text().splitlines()[1:]
     assert module == "verl.trainer.main_ppo"
     return rest
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
-def test_a_script_asks_for_a_run_that_can_work(script: Path, tmp_path: Path) -> None:
-    config = compose_config(*overrides(script, tmp_path))
+def composed(script: Path, arguments: tuple[str, ...], tmp_path: Path) -> DictConfig:
+    config = compose_config(*overrides(script, arguments, tmp_path))
     OmegaConf.resolve(config)
+    return config
+
+
+def test_every_script_and_every_hardware_is_among_the_commands() -> None:
+    groups = {path.stem for path in (ROOT / "verl_reflect" / "conf" / "hardware").glob("*.yaml")}
+    assert {script for script, _ in COMMANDS.values()} == set(FOLDER.glob("*.sh"))
+    assert groups - {"cpu"} == {name for group in ON_GPUS for name in group.strip("[]").split(",")}
+
+
+@pytest.mark.parametrize(("script", "arguments"), COMMANDS.values(), ids=COMMANDS)
+def test_a_command_asks_for_a_run_that_can_work(script: Path, arguments: tuple[str, ...], tmp_path: Path) -> None:
+    config = composed(script, arguments, tmp_path)
     for check in ("verl", "settings", "trainer", "group", "reward function"):
         CHECKS[check](Run(config))
     assert config.trainer.project_name == "mine", "further overrides are passed on"
 
 
-def test_the_recipe_names_the_verl_that_is_checked_for() -> None:
-    from verl_reflect.checks.config import TESTED_VERL
+@pytest.mark.parametrize(
+    ("group", "gpus", "batch", "model"),
+    [("one_gpu", 1, 64, "1.5B"), ("eight_gpus", 8, 256, "1.5B"), ("eight_gpus_7b", 8, 256, "7B")],
+)
+def test_a_hardware_decides_what_depends_on_it(group: str, gpus: int, batch: int, model: str, tmp_path: Path) -> None:
+    config = composed(RUN, (f"+hardware={group}",), tmp_path)
+    assert config.trainer.nnodes * config.trainer.n_gpus_per_node == gpus
+    assert config.data.train_batch_size == config.actor_rollout_ref.actor.ppo_mini_batch_size == batch
+    assert config.actor_rollout_ref.model.path == f"Qwen/Qwen2.5-{model}-Instruct"
 
-    assert (SCRIPTS[0].parent / "REQUIRED_VERL.txt").read_text().strip() == f"verl{TESTED_VERL}"
+
+def test_without_flash_attention_no_rows_are_packed(tmp_path: Path) -> None:
+    model = composed(RUN, ("+hardware=[one_gpu,no_flash_attn]",), tmp_path).actor_rollout_ref.model
+    assert not model.use_remove_padding and model.override_config.attn_implementation == "sdpa"
+
+
+def test_the_recipe_names_the_verl_that_is_checked_for() -> None:
+    assert (FOLDER / "REQUIRED_VERL.txt").read_text().strip() == f"verl=={TESTED[-1]}"

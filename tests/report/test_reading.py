@@ -7,8 +7,9 @@ import pytest
 from report_folders import blind, failures, group, line, said, write_evaluation, write_run
 
 from verl_reflect.records.metrics_log import read_metrics
+from verl_reflect.records.transcripts import Transcript
 from verl_reflect.report.reading import read_sources
-from verl_reflect.report.session import Session, readable
+from verl_reflect.report.session import ShownSession, readable
 from verl_reflect.report.settings import Settings
 
 
@@ -121,15 +122,16 @@ def test_bytes_that_are_no_utf8_do_not_stop_the_report(tmp_path: Path) -> None:
 
 def test_transcripts_from_before_these_fields_were_written_can_be_read() -> None:
     older = line(True)
-    del older["own_attempt"], older["attempt"]["token_ids"]
-    assert Session.read(older).own_attempt is False
+    del older["own_attempt"], older["attempt"]["token_ids"], older["retry_verdicts"], older["given_away"]
+    read = ShownSession.of(Transcript.read(older))
+    assert read.own_attempt is False and [verdict.passed for verdict in read.retry_verdicts] == [True]
 
 
 @pytest.mark.parametrize(
     ("broken", "fault"),
     [
         ("not json", "0.jsonl, session 2, is not a transcript"),
-        ('{"key": "u_0_0"}', "KeyError('metrics')"),
+        ('{"key": "u_0_0"}', "index: Field required"),
         ("[]", "0.jsonl, session 2, is not a transcript"),
         (json.dumps({**line(True), "condition": "guessed"}), "the condition is 'guessed', not one of reflect, blind"),
     ],

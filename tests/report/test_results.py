@@ -11,6 +11,7 @@ from report_folders import PASS, Line, blind, failures, group, line, said, write
 from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 
 from verl_reflect.evaluate.table import success_grids
+from verl_reflect.records.transcripts import Transcript
 from verl_reflect.report.advantage import advantages
 from verl_reflect.report.browser import MAX_ITEMS, browser
 from verl_reflect.report.cost import Cost, costs
@@ -18,10 +19,10 @@ from verl_reflect.report.curves import reflection_curves, training_curves, valid
 from verl_reflect.report.errors import error_counts
 from verl_reflect.report.markdown import markdown
 from verl_reflect.report.measures import difference, share
-from verl_reflect.report.reading import Source, read_sources
+from verl_reflect.report.reading import Subject, read_sources
 from verl_reflect.report.results import comparisons, rows
 from verl_reflect.report.sayings import Saying, sayings
-from verl_reflect.report.session import Session
+from verl_reflect.report.session import ShownSession
 from verl_reflect.report.story import story
 from verl_reflect.statistics import Estimate, rate
 
@@ -30,7 +31,7 @@ def run(folder: Path, before: list[Line], after: list[Line]) -> str:
     return str(write_run(folder, {0: before, 40: after}))
 
 
-def one(tmp_path: Path, before: list[Line], after: list[Line]) -> list[Source]:
+def one(tmp_path: Path, before: list[Line], after: list[Line]) -> list[Subject]:
     return read_sources([run(tmp_path / "run", before, after)])
 
 
@@ -142,7 +143,7 @@ def test_seeds_share_a_row_that_lists_the_gain_of_each(tmp_path: Path) -> None:
     assert [gain.value for gain in row.seeds] == [0.5, 1.0]
 
 
-def trained_and_shuffled(tmp_path: Path) -> list[Source]:
+def trained_and_shuffled(tmp_path: Path) -> list[Subject]:
     return read_sources(
         [
             run(tmp_path / "trained", failures(*[False] * 8), [*failures(*[True] * 8), *blind(*[False] * 8)]),
@@ -207,7 +208,7 @@ def test_wordings_are_counted_without_their_numbers() -> None:
     plan, vague = said("Add 3 and 4 ."), said("I was careless .")
     lines = [*failures(True, reflection=plan), *failures(False, reflection=said("Add 5 and 12 ."))]
     lines += failures(False, False, False, reflection=vague) + failures(True, reflection=said("Only once ."))
-    found = sayings([Session.read({**each, "condition": "reflect"}) for each in lines])
+    found = sayings([ShownSession.of(Transcript.read({**each, "condition": "reflect"})) for each in lines])
     assert found == [Saying("I was careless .", 3, 0.5, 0.0), Saying("Add # and # .", 2, 2 / 6, 0.5)]
 
 
@@ -314,7 +315,7 @@ def test_only_the_first_and_the_last_training_step_are_shown(tmp_path: Path) -> 
 
 def test_too_many_items_are_thinned_out_evenly(tmp_path: Path) -> None:
     [source] = one(tmp_path, [], failures(True))
-    many = Source("run", "", after=list(source.after) * (2 * MAX_ITEMS))
+    many = Subject("run", "", after=list(source.after) * (2 * MAX_ITEMS))
     shown = browser([many])
     assert (len(shown.data["items"]), shown.items) == (MAX_ITEMS, 2 * MAX_ITEMS)
 

@@ -16,7 +16,10 @@ else:
     import tomli as tomllib
 
 LEFT_OUT = {"torchaudio", "torchcodec", "torchvision", "triton"}
-NOT_LOCKED = {"eval"}  # lm-eval brings some thirty packages, for a measurement that needs data sets too
+NOT_LOCKED = {
+    "eval",  # lm-eval brings some thirty packages, for a measurement that needs data sets too
+    *("gpu", "sglang", "vllm"),  # verl's own choice, for GPUs
+}
 ENVIRONMENTS = [
     {"python_version": f"3.{minor}", "python_full_version": f"3.{minor}.1", "platform_machine": machine, "extra": ""}
     for minor in (10, 11, 12)

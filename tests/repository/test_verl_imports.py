@@ -1,6 +1,8 @@
-"""Everything we import from verl, named once. If verl moves, this fails first and says what moved.
+"""Everything we use of verl and TransferQueue. If they move, this fails first and says what moved.
 
-The test reads our source, so a new import has to be added here, where a reviewer sees what the plugin stands on.
+The two tables of verl_reflect/checks/verl_names.py are what preflight and doctor look for. Here they are held against
+our source: a new import, or a new use of what verl's classes give, has to be added there, where a reviewer sees what
+the plugin stands on.
 """
 
 import ast
@@ -8,37 +10,23 @@ import importlib
 import importlib.util
 import inspect
 from collections.abc import Iterator
-from pathlib import Path
+from types import ModuleType
 
 import pytest
+from builders import ROOT
 
-import verl_reflect
+from verl_reflect.checks.verl_names import NAMES, ON_CPU, is_there
 
-ON_EVERY_PLATFORM = {
-    "verl.DataProto",
+PACKAGE = ROOT / "verl_reflect"
+SOURCES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+INHERITED = (
     "verl.experimental.agent_loop.agent_loop.AgentLoopBase",
-    "verl.experimental.agent_loop.agent_loop.AgentLoopMetrics",
-    "verl.experimental.agent_loop.agent_loop.AgentLoopOutput",
-    "verl.experimental.agent_loop.agent_loop.DictConfigWrap",
     "verl.experimental.reward_loop.reward_manager.base.RewardManagerBase",
-    "verl.experimental.reward_loop.reward_manager.register",
-    "verl.trainer.constants_ppo.get_ppo_ray_runtime_env",
-    "verl.trainer.ppo.core_algos.compute_grpo_outcome_advantage",
-    "verl.trainer.ppo.core_algos.register_adv_est",
     "verl.trainer.ppo.v1.agent_loop_tq.AgentLoopManagerTQ",
     "verl.trainer.ppo.v1.replay_buffer.ReplayBuffer",
     "verl.utils.dataset.rl_dataset.RLHFDataset",
-    "verl.utils.tensordict_utils",
-    "verl.utils.tokenizer.continuous_token_wiring.create_continuous_token_builder",
-    "verl.workers.rollout.replica.TokenOutput",
-    "verl.workers.rollout.replica.get_rollout_replica_class",
-}
-ON_CPU_ONLY = {
-    "verl.plugin.platform.PlatformBase",
-    "verl.plugin.platform.PlatformRegistry",
-    "verl.plugin.platform.set_platform",
-    "verl.trainer.ppo.utils.need_critic",
-}
+)
+"""Classes of verl's that ours inherit from."""
 
 # What we override or call on those classes: (class, method, parameters it must have).
 METHODS = [
@@ -91,36 +79,89 @@ METHODS = [
         ["runtime_token_ids", "assistant_token_ids"],
     ),
 ]
+REPLICA = "verl.workers.rollout.replica.RolloutReplica"
+GIVEN = {f"{REPLICA}.server_address", f"{REPLICA}.server_handle"} | {
+    f"{owner}.{method}" for owner, method, _ in METHODS if owner not in INHERITED and not method.startswith("__")
+}
+"""What we use of objects that verl hands us, so that no import says it."""
 
 
-def imports_of(path: Path) -> Iterator[str]:
-    """What a source file imports from verl, by full name."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "verl":
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def imports_of(tree: ast.Module) -> Iterator[str]:
+    """What a source imports from verl and TransferQueue, by full name; of a module, what it uses of it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}": alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("verl."))
+            names = {alias.name: alias.asname or alias.name for alias in node.names}
+        else:
+            continue
+        for name, called in names.items():
+            if name.split(".")[0] in ("verl", "transfer_queue"):
+                yield from _used_of(name, called, tree)
+
+
+def _used_of(name: str, called: str, tree: ast.Module) -> Iterator[str]:
+    if not isinstance(resolve(name), ModuleType):
+        yield name
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == called:
+            yield f"{name}.{node.attr}"
 
 
 def resolve(name: str) -> object:
-    module, _, attribute = name.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except AttributeError:
+    """A module, what it binds, or a method, by importing it."""
+    owner, _, attribute = name.rpartition(".")
+    if importlib.util.find_spec(owner or name) is None or not owner:
         return importlib.import_module(name)
+    module = importlib.import_module(owner)
+    return getattr(module, attribute) if hasattr(module, attribute) else importlib.import_module(name)
 
 
-def test_the_lists_are_complete() -> None:
-    package = Path(verl_reflect.__file__).parent
-    cpu_files = set((package / "cpu").rglob("*.py"))
-    on_cpu = {name for path in cpu_files for name in imports_of(path)}
-    elsewhere = {name for path in set(package.rglob("*.py")) - cpu_files for name in imports_of(path)}
-    assert elsewhere == ON_EVERY_PLATFORM
-    assert on_cpu == ON_CPU_ONLY
+def heirs(base: str) -> list[ast.ClassDef]:
+    """Our classes that inherit from one of verl's, at any distance."""
+    classes = [node for tree in SOURCES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    names = {base.rpartition(".")[2]}
+    for _ in classes:
+        names |= {each.name for each in classes if {ast.unparse(parent) for parent in each.bases} & names}
+    return [each for each in classes if each.name in names]
 
 
-@pytest.mark.parametrize("name", sorted(ON_EVERY_PLATFORM | ON_CPU_ONLY))
+def taken_from(base: str) -> set[str]:
+    """What our heirs of a class use of it or override, by full name."""
+    nodes = [node for heir in heirs(base) for node in ast.walk(heir)]
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    reached = [(ast.unparse(node.value), node) for node in nodes if isinstance(node, ast.Attribute)]
+    assigned = {node.attr for owner, node in reached if owner == "self" and isinstance(node.ctx, ast.Store)}
+    used = {node.attr for owner, node in reached if owner == "self"} - own - assigned
+    from_super = {node.attr for owner, node in reached if owner == "super()"}
+    used |= (from_super | own) & set(dir(resolve(base)))
+    return {f"{base}.{name}" for name in used if not name.startswith("__")}
+
+
+def test_the_tables_have_all_that_we_use_and_nothing_else() -> None:
+    on_cpu = {name for path, tree in SOURCES.items() if path.parts[0] == "cpu" for name in imports_of(tree)}
+    elsewhere = {name for path, tree in SOURCES.items() if path.parts[0] != "cpu" for name in imports_of(tree)}
+    assert NAMES.keys() == elsewhere | GIVEN | {name for base in INHERITED for name in taken_from(base)}
+    assert ON_CPU.keys() == on_cpu - elsewhere
+
+
+def test_one_file_knows_the_queue_and_the_inside_of_the_trainer() -> None:
+    knowing = {
+        str(path)
+        for path, tree in SOURCES.items()
+        if any(name.startswith(("transfer_queue.", "verl.trainer.ppo.v1.")) for name in imports_of(tree))
+    }
+    assert knowing == {"training/queue.py"}
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES, *ON_CPU}))
 def test_it_is_still_there(name: str) -> None:
+    assert is_there(name)
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES, *ON_CPU} - {n for b in INHERITED for n in taken_from(b)} - GIVEN))
+def test_what_preflight_reads_in_the_sources_is_what_an_import_finds(name: str) -> None:
     assert resolve(name) is not None
 
 

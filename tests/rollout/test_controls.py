@@ -1,11 +1,13 @@
 """The controls against a scripted server: each is the method's rollout with one thing taken away."""
 
-import asyncio
 from typing import Any
 
 import pytest
-from builders import HINT, RIGHT, SAMPLING, WRONG, episode_of, row
+from builders import HINT, RIGHT, ROOT, SAMPLING, WRONG, episode_of, row
+from hydra.utils import get_class
+from omegaconf import OmegaConf
 
+from verl_reflect.config import CONTROLS
 from verl_reflect.rollout.controls import (
     BlindRetryAgentLoop,
     FirstTryAgentLoop,
@@ -13,6 +15,8 @@ from verl_reflect.rollout.controls import (
     StoredReflectionAgentLoop,
     SwappedReflectionAgentLoop,
 )
+from verl_reflect.rollout.loop import RetryAgentLoop
+from verl_reflect.rollout.ways import WAYS
 
 
 async def test_blind_retry_goes_from_the_attempt_straight_to_the_task(make_loop: Any, scripted: Any) -> None:
@@ -59,20 +63,34 @@ async def test_a_fixed_reflection_is_the_same_for_every_failure(make_loop: Any, 
     assert episode_of(output).reflection.text == HINT and len(server.requests) == 1
 
 
-async def test_swapped_sessions_retry_after_each_others_reflection(make_loop: Any, scripted: Any) -> None:
-    other = row(uid="other", is_validation=True, raw_prompt=[{"role": "user", "content": "Make 11 from 3 5 8 ."}])
-    server = scripted(HINT, "hm", RIGHT, RIGHT)
-    loop = make_loop(server, cls=SwappedReflectionAgentLoop)
-    [one], [two] = await asyncio.gather(loop.run(SAMPLING, **row(is_validation=True)), loop.run(SAMPLING, **other))
-    wrote_hint, wrote_hm = (one, two) if server.requests[0]["server"] == "uid-0" else (two, one)
-    assert episode_of(wrote_hint).reflection.text == "hm" and episode_of(wrote_hm).reflection.text == HINT
-
-
-async def test_a_swap_does_not_take_a_reflection_on_the_same_task_or_of_other_data(
+async def test_a_swapped_session_reflects_on_the_other_failure_and_retries_its_own_task(
     make_loop: Any, scripted: Any
 ) -> None:
-    loop = make_loop(scripted(HINT, HINT, HINT), "reflect.generation_timeout=0.2", cls=SwappedReflectionAgentLoop)
-    elsewhere = row(is_validation=True, data_source="countdown/other", raw_prompt=[{"role": "user", "content": "Hm ."}])
-    sessions = (loop.run(SAMPLING, **row(uid=uid, is_validation=True)) for uid in ("one", "two"))
-    ended = await asyncio.gather(*sessions, loop.run(SAMPLING, **elsewhere), return_exceptions=True)
-    assert [type(error) for error in ended] == [asyncio.TimeoutError] * 3
+    other = [{"role": "user", "content": "Make 11 from 3 5 8 ."}]
+    server = scripted(HINT, RIGHT)
+    loop = make_loop(server, cls=SwappedReflectionAgentLoop)
+    swapped = row(is_validation=True, other_prompt=other, other_attempt="<answer> 3 + 5 </answer>")
+    [output] = await loop.run(SAMPLING, **swapped)
+    assert "Make 11" in server.seen(0) and "3 + 5 <" in server.seen(0) and "Make 24" not in server.seen(0)
+    assert "Make 11" not in server.seen(1)
+    assert f"{WRONG}<|im_end|>\n<|im_start|>user\nReflect on what went wrong .<|im_end|>\n" in server.seen(1)
+    assert f"{HINT}<|im_end|>\n<|im_start|>user\nMake 24" in server.seen(1)
+    assert episode_of(output).reflection.text == HINT and [r.text for r in episode_of(output).retries] == [RIGHT]
+
+
+async def test_a_swap_needs_another_failure_and_is_no_training(make_loop: Any, scripted: Any) -> None:
+    with pytest.raises(ValueError, match="needs rows with columns other_prompt and other_attempt"):
+        await make_loop(scripted(), cls=SwappedReflectionAgentLoop).run(SAMPLING, **row(is_validation=True))
+    other = dict(other_prompt=row()["raw_prompt"], other_attempt=WRONG)
+    with pytest.raises(ValueError, match="use this control in validation"):
+        await make_loop(scripted(HINT), cls=SwappedReflectionAgentLoop).run(SAMPLING, **row(**other))
+
+
+def test_the_table_of_ways_is_verls_list_of_agent_loops() -> None:
+    listed = OmegaConf.load(ROOT / "verl_reflect/conf/agent_loops.yaml")
+    assert {loop.name: loop._target_ for loop in listed} == {way.loop: way.target for way in WAYS.values()}
+    assert all(issubclass(get_class(way.target), RetryAgentLoop) for way in WAYS.values())
+
+
+def test_every_control_has_its_way() -> None:
+    assert {control.agent_loop for control in CONTROLS.values()} <= {way.loop for way in WAYS.values()}

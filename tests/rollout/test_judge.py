@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from verl_reflect.rollout.judge import Judge, Judgement, RewardFunction, VerifierError
+from verl_reflect.records.transcripts import Judgement
+from verl_reflect.rollout.judge import Judge, RewardFunction, VerifierError, required
 
 USER_MODULE = '''
 import asyncio, os, re
@@ -82,8 +83,8 @@ async def test_misbehaviour_gives_no_verdict_and_the_next_response_is_judged(ask
         verdict = await judged(response)
         assert why in verdict.error and not verdict.passed
         with pytest.raises(VerifierError, match=r"mine\.py:misbehaves"):
-            verdict.require_verdict()
-    assert (await judged("right")).require_verdict().passed
+            required(verdict)
+    assert required(await judged("right")).passed
 
 
 async def test_a_function_that_holds_the_gil_is_ended_and_blocks_nobody(ask: Callable[..., Ask]) -> None:

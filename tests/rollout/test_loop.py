@@ -1,13 +1,15 @@
 """The loop against a scripted server: the order of the turns, what is trained, and every edge."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import HINT, RIGHT, SAMPLING, WRONG, episode_of, row
+from verl.experimental.agent_loop.agent_loop import DictConfigWrap
 
+from verl_reflect.records.transcripts import NOT_GIVEN_AWAY
 from verl_reflect.rollout.judge import VerifierError
-from verl_reflect.rollout.loop import RetryAgentLoop
 from verl_reflect.tasks.countdown import Countdown
 
 
@@ -65,7 +67,7 @@ async def test_sessions_of_a_group_share_one_live_attempt_and_one_server(make_lo
     assert len(server.requests) == 1 + 4 + 4
     assert {request["server"] for request in server.requests} == {"uid"}
     assert len({tuple(output.prompt_ids) for [output] in outputs}) == 1
-    assert not RetryAgentLoop._attempts, "shared attempts go with their sessions"
+    assert not loop.shared.first_tries, "shared attempts go with their sessions"
 
 
 async def test_a_task_is_attempted_until_an_attempt_fails(make_loop: Any, scripted: Any) -> None:
@@ -325,3 +327,71 @@ async def test_nothing_is_kept_of_a_solved_task_or_in_validation(make_loop: Any,
     assert await make_loop(scripted(RIGHT), *overrides).run(SAMPLING, **row(first_attempt=None)) == []
     validating = make_loop(scripted(HINT, RIGHT), *overrides)
     assert len(await validating.run(SAMPLING, **row(is_validation=True))) == 1
+
+
+async def test_retries_are_judged_in_the_loop(make_loop: Any, scripted: Any) -> None:
+    loop = make_loop(scripted(HINT, RIGHT, WRONG), "reflect.retries_per_reflection=2")
+    [output] = await loop.run(SAMPLING, **row())
+    verdicts = episode_of(output).retry_verdicts
+    assert [(verdict.passed, verdict.category) for verdict in verdicts] == [(True, "none"), (False, "missed_target")]
+    assert episode_of(output).second_try == 0.5
+
+
+async def test_no_verdict_on_a_retry_stops_training_but_not_validation(
+    make_loop: Any, scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The verifier knows failed attempts, and nothing of what comes after them."""
+    monkeypatch.undo()  # the judge is the configuration's own
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "def compute_score(data_source, solution_str, ground_truth, extra_info=None):\n"
+        f"    return {{{WRONG!r}: 0.0}}[solution_str]\n"
+    )
+    override = f"reward.custom_reward_function.path={path}"
+    with pytest.raises(VerifierError, match="raised KeyError"):
+        await make_loop(scripted(HINT, RIGHT), override).run(SAMPLING, **row())
+    [output] = await make_loop(scripted(HINT, RIGHT), override).run(SAMPLING, **row(is_validation=True))
+    [verdict] = episode_of(output).retry_verdicts
+    assert not verdict.passed and "KeyError" in verdict.error
+
+
+async def test_a_reflection_that_states_the_answer_is_noticed(make_loop: Any, scripted: Any) -> None:
+    [output] = await make_loop(scripted("( 3 * 8 ) + 5", RIGHT)).run(SAMPLING, **row())
+    assert episode_of(output).given_away.passed
+    [output] = await make_loop(scripted("hm", RIGHT)).run(SAMPLING, **row())
+    assert not episode_of(output).given_away.passed
+
+
+async def test_an_empty_reflection_gives_nothing_away(make_loop: Any, scripted: Any) -> None:
+    [output] = await make_loop(scripted("")).run(SAMPLING, **row())
+    assert episode_of(output).given_away == NOT_GIVEN_AWAY
+
+
+async def test_what_the_verifier_says_more_reaches_the_episode(
+    make_loop: Any, scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "def compute_score(data_source, solution_str, ground_truth, extra_info=None):\n"
+        "    return {'score': 0.0, 'category': 'parameter', 'detail': 'the city is wrong'}\n"
+    )
+    loop = make_loop(scripted(HINT, RIGHT), f"reward.custom_reward_function.path={path}")
+    episode = episode_of((await loop.run(SAMPLING, **row()))[0])
+    assert episode.first_try.detail == episode.retry_verdicts[0].detail == "the city is wrong"
+
+
+async def test_two_configurations_in_one_process_do_not_see_each_others_settings(make_loop: Any, scripted: Any) -> None:
+    """As of an evaluation with a configuration of its own beside a training's."""
+    short = make_loop(scripted("my " * 40, RIGHT), "reflect.max_reflection_tokens=4")
+    long = make_loop(scripted("my " * 40, RIGHT), "reflect.max_reflection_tokens=12", "reflect.success_threshold=0.5")
+    again = type(short)(
+        **{name: getattr(short, name) for name in ("server_manager", "tokenizer", "processor", "dataset_cls")},
+        trainer_config=DictConfigWrap(short.config),
+        data_config=DictConfigWrap(short.config.data),
+        hf_model_type="qwen2",
+    )
+    [of_long] = await long.run(SAMPLING, **row())
+    [of_short] = await again.run(SAMPLING, **row())
+    assert (len(of_short.response_ids), len(of_long.response_ids)) == (4, 12)
+    assert again.shared is short.shared and again.shared is not long.shared

@@ -5,13 +5,23 @@ from dataclasses import fields, replace
 import pytest
 
 from verl_reflect.config import PENALISED, Penalties
-from verl_reflect.rollout.episode import Episode, Outcome, Utterance
-from verl_reflect.rollout.judge import Judgement
+from verl_reflect.records.transcripts import Episode, Judgement, Utterance
+from verl_reflect.rollout.episode import Outcome
 from verl_reflect.rollout.penalties import too_long
 
 PASSED, FAILED = Judgement(1.0, True), Judgement(0.0, False)
-EPISODE = Episode(0, "countdown", "Make 29", Utterance("no", 3), FAILED, Utterance("hm", 15), (Utterance("yes", 4),))
-OUTCOME = Outcome(EPISODE, [PASSED], given_away=PASSED, foreign_script=0.5, too_long=0.25)
+EPISODE = Episode(
+    0,
+    "countdown",
+    "Make 29",
+    Utterance("no", 3),
+    FAILED,
+    Utterance("hm", 15),
+    (Utterance("yes", 4),),
+    (PASSED,),
+    given_away=PASSED,
+)
+OUTCOME = Outcome(EPISODE, foreign_script=0.5, too_long=0.25)
 ALL = Penalties(answer_in_reflection=0.5, reflection_forged=1.0, foreign_script=0.2, too_long=0.4)
 
 
@@ -41,11 +51,11 @@ def test_a_penalty_is_its_weight_times_the_quantity(penalties: Penalties, reward
 def test_a_forged_turn_costs_the_reflection_only_if_it_is_its_own() -> None:
     forged = Utterance("hm", 3, forged=True)
     for episode, penalty in (
-        (replace(EPISODE, reflection=forged, retries=()), 1.0),
+        (replace(EPISODE, reflection=forged, retries=(), retry_verdicts=()), 1.0),
         (replace(EPISODE, attempt=forged), 0.0),
         (replace(EPISODE, retries=(forged,)), 0.0),
     ):
-        metrics = Outcome(episode, [], penalties=Penalties(reflection_forged=1.0)).metrics()
+        metrics = Outcome(episode, penalties=Penalties(reflection_forged=1.0)).metrics()
         assert (metrics["forged"], metrics["reflection_forged"], metrics["penalty"]) == (1.0, penalty, penalty)
 
 

@@ -1,8 +1,6 @@
-"""Paying: success of the retry, and the same numbers for every session."""
+"""Paying: what an episode is worth, and the same numbers for every session."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,7 @@ from tensordict import TensorDict
 from verl import DataProto
 from verl.experimental.reward_loop.reward_manager import get_reward_manager_cls
 
-from verl_reflect.rollout.episode import Episode, Utterance
-from verl_reflect.rollout.judge import Judgement, VerifierError
+from verl_reflect.records.transcripts import Episode, Judgement, Utterance
 from verl_reflect.rollout.reward_manager import ReflectRewardManager
 
 RIGHT, WRONG = Utterance("<answer> 3 * 8 + 5 </answer>", 10), Utterance("<answer> 3 + 8 + 5 </answer>", 10)
@@ -23,30 +20,22 @@ REFLECTION = Utterance("I should multiply .", 5)
 
 
 @pytest.fixture
-def make_pay(recipe_config: Callable[..., DictConfig]) -> Iterator[Callable[..., Any]]:
+def make_pay(recipe_config: Callable[..., DictConfig]) -> Callable[..., Any]:
     """`make_pay("reflect.…=…")` gives a function that pays an episode under that configuration."""
-    managers = []
 
     def made(*assignments: str) -> Callable[..., Any]:
-        managers.append(ReflectRewardManager(recipe_config(*assignments), tokenizer=None, compute_score=None))
-        return partial(paid, managers[-1])
+        manager = ReflectRewardManager(recipe_config(*assignments), tokenizer=None, compute_score=None)
+        return lambda episode: manager.run_single(rows_with(episode))
 
-    async def paid(manager: ReflectRewardManager, episode: Episode, ground_truth: Any = None) -> dict[str, Any]:
-        truth = ground_truth or {"target": 29, "numbers": [3, 5, 8]}
-        data = DataProto(
-            batch=TensorDict({"responses": torch.zeros(1, 5)}, batch_size=1),
-            non_tensor_batch={
-                "data_source": np.array(["countdown"]),
-                "reward_model": np.array([{"ground_truth": truth}]),
-                "extra_info": np.array([{}]),
-                "tool_extra_fields": np.array([{"episode": episode}], dtype=object),
-            },
-        )
-        return await manager.run_single(data)
+    return made
 
-    yield made
-    for manager in managers:
-        manager.judge.close()
+
+def rows_with(episode: Episode) -> DataProto:
+    """As much of verl's view of a session as the manager reads."""
+    return DataProto(
+        batch=TensorDict({"responses": torch.zeros(1, 5)}, batch_size=1),
+        non_tensor_batch={"tool_extra_fields": np.array([{"episode": episode}], dtype=object)},
+    )
 
 
 @pytest.fixture
@@ -54,38 +43,44 @@ def pay(make_pay: Callable[..., Any]) -> Any:
     return make_pay()
 
 
-def reflected(*retries: Utterance, validate: bool = False, reflection: Utterance = REFLECTION) -> Episode:
-    return Episode(0, "countdown", "Make 29", WRONG, FAILED, reflection, retries, validate)
+def reflected(*verdicts: Judgement, reflection: Utterance = REFLECTION, **more: Any) -> Episode:
+    """A session with a retry for each verdict."""
+    retries = tuple(RIGHT if verdict.passed else WRONG for verdict in verdicts)
+    return Episode(0, "countdown", "Make 29", WRONG, FAILED, reflection, retries, verdicts, **more)
+
+
+SOLVED = Episode(0, "countdown", "Make 29", RIGHT, PASSED, validate=True)
 
 
 @pytest.mark.parametrize(
-    ("retries", "reward"),
-    [((RIGHT,), 1.0), ((WRONG,), 0.0), ((RIGHT, WRONG, WRONG, RIGHT), 0.5), ((), 0.0)],
+    ("verdicts", "reward"),
+    [((PASSED,), 1.0), ((FAILED,), 0.0), ((PASSED, FAILED, FAILED, PASSED), 0.5), ((), 0.0)],
 )
-async def test_the_reward_is_the_share_of_retries_that_pass(pay: Any, retries: Any, reward: float) -> None:
-    paid = await pay(reflected(*retries))
+async def test_the_reward_is_the_share_of_retries_that_pass(pay: Any, verdicts: Any, reward: float) -> None:
+    paid = await pay(reflected(*verdicts))
     assert paid["reward_score"] == reward
     info = paid["reward_extra_info"]
     assert (info["acc"], info["first_try"], info["second_try"], info["reflected"]) == (reward, 0.0, reward, 1.0)
 
 
 async def test_first_try_success_counts_as_accuracy_but_not_as_a_second_try(pay: Any) -> None:
-    paid = await pay(Episode(0, "countdown", "Make 29", RIGHT, PASSED, validate=True))
-    info = paid["reward_extra_info"]
+    info = (await pay(SOLVED))["reward_extra_info"]
     assert (info["acc"], info["first_try"], info["second_try"], info["reflected"]) == (1.0, 1.0, 0.0, 0.0)
 
 
 async def test_keys_are_the_same_for_all_and_none_is_called_reward(pay: Any) -> None:
-    episodes = [reflected(RIGHT), reflected(), Episode(0, "countdown", "Make 29", RIGHT, PASSED, validate=True)]
-    keys = [set((await pay(episode))["reward_extra_info"]) for episode in episodes]
+    keys = [set((await pay(episode))["reward_extra_info"]) for episode in (reflected(PASSED), reflected(), SOLVED)]
     assert keys[0] == keys[1] == keys[2]
     assert "reward" not in keys[0], "verl would count it twice"
 
 
-async def test_no_verdict_stops_training_and_fails_validation(pay: Any) -> None:
-    with pytest.raises(VerifierError):
-        await pay(reflected(RIGHT), ground_truth="broken")
-    info = (await pay(reflected(RIGHT, validate=True), ground_truth="broken"))["reward_extra_info"]
+async def test_the_category_is_that_of_the_last_try(pay: Any) -> None:
+    assert (await pay(reflected(FAILED, PASSED)))["reward_extra_info"]["category"] == "none"
+    assert (await pay(reflected()))["reward_extra_info"]["category"] == "missed_target"
+
+
+async def test_a_try_without_a_verdict_is_counted(pay: Any) -> None:
+    info = (await pay(reflected(Judgement(0.0, False, error="hangs"), validate=True)))["reward_extra_info"]
     assert (info["second_try"], info["verifier_error"]) == (0.0, 1.0)
 
 
@@ -94,14 +89,14 @@ SPOILER = Utterance("Use 3 * 8 + 5 乘法加法", 12)  # no Latin letter is fore
 
 
 async def test_faults_of_the_reflection_are_counted_and_cost_nothing(pay: Any) -> None:
-    paid = await pay(reflected(RIGHT, reflection=SPOILER))
+    paid = await pay(reflected(PASSED, reflection=SPOILER, given_away=PASSED))
     info = paid["reward_extra_info"]
     assert (info["answer_in_reflection"], info["foreign_script"], info["too_long"]) == (1.0, 4 / 7, 0.5)
     assert (paid["reward_score"], info["penalty"], info["verifier_error"]) == (1.0, 0.0, 0.0)
 
 
 async def test_penalties_are_taken_off_the_reward_and_off_nothing_else(make_pay: Any) -> None:
-    paid = await make_pay(PENALTIES)(reflected(RIGHT, reflection=SPOILER))
+    paid = await make_pay(PENALTIES)(reflected(PASSED, reflection=SPOILER, given_away=PASSED))
     cost = 0.5 + 0.2 * 4 / 7 + 0.4 * 0.5
     assert paid["reward_score"] == pytest.approx(1 - cost)
     info = paid["reward_extra_info"]
@@ -109,26 +104,8 @@ async def test_penalties_are_taken_off_the_reward_and_off_nothing_else(make_pay:
 
 
 async def test_a_good_reflection_has_no_faults(make_pay: Any) -> None:
-    paid = await make_pay(PENALTIES)(reflected(RIGHT))
+    paid = await make_pay(PENALTIES)(reflected(PASSED))
     assert (paid["reward_score"], paid["reward_extra_info"]["penalty"]) == (1.0, 0.0)
-
-
-async def test_an_empty_reflection_gives_nothing_away(pay: Any) -> None:
-    info = (await pay(reflected(reflection=Utterance(" ", 2))))["reward_extra_info"]
-    assert (info["answer_in_reflection"], info["foreign_script"], info["too_long"]) == (0.0, 0.0, 0.0)
-
-
-async def test_no_verdict_on_a_reflection_is_counted_and_stops_nothing(make_pay: Any, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(
-        "def compute_score(data_source, solution_str, ground_truth, extra_info=None):\n"
-        "    return {'right': 1.0, 'wrong': 0.0}[solution_str]\n"
-    )
-    pay = make_pay(f"reward.custom_reward_function.path={tmp_path}/mine.py", PENALTIES)
-    paid = await pay(reflected(Utterance("right", 1), reflection=Utterance("odd", 1)))
-    info = paid["reward_extra_info"]
-    assert (paid["reward_score"], info["answer_in_reflection"], info["verifier_error"]) == (1.0, 0.0, 1.0)
-    paid = await pay(reflected(Utterance("right", 1), reflection=Utterance("right", 1)))
-    assert (paid["reward_score"], paid["reward_extra_info"]["answer_in_reflection"]) == (0.5, 1.0)
 
 
 def test_it_is_registered_under_its_name() -> None:

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from verl_reflect.cli.app import app
-from verl_reflect.data.bfcl import CATEGORIES, bfcl_records, data_folder
+from verl_reflect.data.bfcl import bfcl_records, data_folder
 from verl_reflect.reward import compute_score
 from verl_reflect.tasks.base import Item
-from verl_reflect.tasks.bfcl import Bfcl
+from verl_reflect.tasks.bfcl import SUBSETS, Bfcl
 from verl_reflect.tasks.calls.bfcl_rules import Parameter
 from verl_reflect.tasks.calls.bfcl_schema import openai_tool
 from verl_reflect.tasks.registry import task_for
@@ -39,7 +39,7 @@ def verdict(row: str, response: str) -> tuple[float, str, str]:
 
 
 def test_the_rows_have_every_category() -> None:
-    assert list(dict.fromkeys(item.facts["category"] for item in ITEMS.values())) == list(CATEGORIES)
+    assert list(dict.fromkeys(item.facts["category"] for item in ITEMS.values())) == list(SUBSETS)
 
 
 @pytest.mark.parametrize("row", ITEMS)

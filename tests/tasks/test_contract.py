@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from verl_reflect.data.puzzles import PuzzleRanges, distinct_puzzles
-from verl_reflect.data.sources import Unreadable
 from verl_reflect.tasks import contract
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
 from verl_reflect.tasks.contract import broken_promises, check_task
 from verl_reflect.tasks.countdown import Countdown
 from verl_reflect.tasks.hostile import TEXTS, responses
+from verl_reflect.tasks.record import Unreadable
 
 
 class Echo(Task):

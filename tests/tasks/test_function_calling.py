@@ -14,8 +14,9 @@ from verl_reflect.reward import compute_score
 from verl_reflect.tasks.calls.call_text import hermes
 from verl_reflect.tasks.calls.same_value import same_value
 from verl_reflect.tasks.calls.xlam import json_type
-from verl_reflect.tasks.function_calling import REFLECTION_PROMPT, FunctionCalling
+from verl_reflect.tasks.function_calling import FunctionCalling
 from verl_reflect.tasks.registry import task_for
+from verl_reflect.tasks.wording import REFLECT_ON_CALLS
 
 TASK = FunctionCalling()
 WEATHER = {
@@ -297,7 +298,7 @@ def test_types_become_those_of_json_schema(spelled: str, schema: dict[str, objec
 def test_the_task_is_found_and_asks_for_reflection_in_the_papers_words() -> None:
     task = task_for("function_calling/held_out")
     assert isinstance(task, FunctionCalling)
-    assert task.reflection_prompt == REFLECTION_PROMPT
+    assert task.reflection_prompt == REFLECT_ON_CALLS
     assert "failed in generating the correct tool call" in task.reflection_prompt
 
 

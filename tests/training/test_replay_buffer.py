@@ -11,9 +11,9 @@ import pytest
 import verl.trainer.ppo.v1.replay_buffer as verl_replay_buffer
 from omegaconf import DictConfig, OmegaConf
 
-import verl_reflect.training.replay_buffer as our_replay_buffer
-from verl_reflect.rollout.episode import Episode, Outcome, Utterance
-from verl_reflect.rollout.judge import Judgement
+import verl_reflect.training.queue as our_queue
+from verl_reflect.records.transcripts import Episode, Judgement, Utterance
+from verl_reflect.rollout.episode import Outcome
 from verl_reflect.training import metrics as metric_names
 from verl_reflect.training.guards import GuardCrossedError
 from verl_reflect.training.pass_rates import PASS_RATES, PassRates
@@ -47,13 +47,13 @@ class Queue:
                 Judgement(0.0, False),
                 Utterance("hm", 5),
                 (Utterance("yes", 4),),
+                (verdict,),
                 attempts=attempts,
                 attempts_tokens=3 * attempts,
             )
-            outcome = Outcome(episode, [verdict])
             self.fields[key] = {
                 "episode": asdict(episode),  # what verl makes of it on the way
-                "reward_extra_info": {**outcome.metrics(), "category": outcome.category},
+                "reward_extra_info": Outcome(episode).report(),
             }
 
     def kv_list(self) -> dict[str, Any]:
@@ -70,9 +70,9 @@ class Queue:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     queue = Queue()
-    for module in (verl_replay_buffer, our_replay_buffer):
+    for module in (verl_replay_buffer, our_queue):
         monkeypatch.setattr(module, "tq", queue)
-    monkeypatch.setattr(our_replay_buffer, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(our_queue, "POLL_SECONDS", 0.001)
     PASS_RATES.load_state_dict(PassRates().state_dict())
     return queue
 

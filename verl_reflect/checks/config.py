@@ -3,26 +3,39 @@
 from difflib import get_close_matches
 from importlib.metadata import version
 
-from packaging.specifiers import SpecifierSet
+from omegaconf import OmegaConf
 
 from verl_reflect.checks.run import Run, UnfitError
+from verl_reflect.checks.verl_names import NAMES, ON_CPU, TESTED, missing
 from verl_reflect.config import CONTROLS, SAMPLERS, FirstAttempt
+from verl_reflect.finding import Doubt
 from verl_reflect.plugin import longest_trained_turn
 from verl_reflect.rollout.chat_template import closing_as_template, end_of_turn_id
 from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.rollout.ways import REFLECTING
 from verl_reflect.training.metrics import ALL, OF_LIVE_ATTEMPTS, OF_REFLECTIONS
 
-TESTED_VERL = SpecifierSet("==0.9.1")
+SHOWN_NAMES = 3
+"""Of those that verl lacks."""
 GROUP_RELATIVE = ("grpo", "grpo_keeping", "grpo_shuffled", "grpo_passk", "rloo", "opo", "gpg")
-REFLECTING = {control.agent_loop for control in CONTROLS.values()}
 
 
 def check_verl(run: Run) -> str:
-    """The installed verl is one that this plugin was tested with."""
+    """The installed verl and TransferQueue have every name that this plugin uses."""
     installed = version("verl")
-    if installed not in TESTED_VERL:
+    on_cpu = OmegaConf.select(run.config, "ray_kwargs.ray_init.runtime_env.env_vars.VERL_PLATFORM") == "cpu"
+    used = {**NAMES, **(ON_CPU if on_cpu else {})}
+    if lost := missing(used):
+        more = f" and {len(lost) - SHOWN_NAMES} names more" if len(lost) > SHOWN_NAMES else ""
+        listed = ", ".join(f"{name} ({used[name]})" for name in lost[:SHOWN_NAMES])
         raise UnfitError(
-            f"verl {installed} is installed and this plugin is tested with verl{TESTED_VERL}; install that one."
+            f"verl {installed}, or the TransferQueue beside it, lacks what this plugin stands on: {listed}{more}; "
+            f"install what it was tested with: pip install 'verl[verl-core]=={TESTED[-1]}'."
+        )
+    if installed.partition("+")[0] not in TESTED:
+        return Doubt(
+            f"verl {installed} has every name that this plugin uses, but was never tried with it; "
+            f"tested: verl {', '.join(TESTED)}."
         )
     return f"verl {installed}"
 

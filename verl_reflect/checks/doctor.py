@@ -58,7 +58,7 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
 
 def _python() -> str:
     if not (3, 10) <= sys.version_info[:2] <= (3, 12):
-        raise UnfitError(f"Python {platform.python_version()} runs here and verl 0.9.1 wants 3.10 to 3.12.")
+        raise UnfitError(f"Python {platform.python_version()} runs here and verl wants 3.10 to 3.12; install one.")
     return f"Python {platform.python_version()}"
 
 

@@ -1,14 +1,12 @@
 """The commands `verl-reflect data ...`."""
 
 import enum
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from verl_reflect.cli.terminal import end_like_an_interrupt
+from verl_reflect.cli.terminal import end_like_an_interrupt, refusing_in_one_sentence
 from verl_reflect.data.maker import Made, make_dataset
 from verl_reflect.data.sources import Source, open_source
 from verl_reflect.tasks.registry import load_task
@@ -29,7 +27,7 @@ From = Annotated[
 ]
 
 
-class Use(str, enum.Enum):
+class NumbersUsed(str, enum.Enum):
     """How many of its numbers an equation must use."""
 
     all = "all"
@@ -39,16 +37,6 @@ class Use(str, enum.Enum):
 @data.callback()
 def _before_any() -> None:
     end_like_an_interrupt()
-
-
-@contextmanager
-def refusing_in_one_sentence() -> Iterator[None]:
-    """End the command with exit code 2 and one line on stderr for what cannot be done."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        typer.echo(f"verl-reflect: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(code=2) from error
 
 
 def report(made: Made) -> None:
@@ -83,7 +71,7 @@ def countdown(
     seed: Seed = 0,
     min_numbers: Annotated[int, typer.Option(min=2, max=6, help="Fewest numbers of a task.")] = 3,
     max_numbers: Annotated[int, typer.Option(min=2, max=6, help="Most numbers of a task.")] = 4,
-    use: Annotated[Use, typer.Option(help="Whether an equation must use all its numbers.")] = Use.all,
+    use: Annotated[NumbersUsed, typer.Option(help="Whether an equation must use all its numbers.")] = NumbersUsed.all,
     source: Annotated[
         str | None,
         typer.Option(help="Use existing items: a file or hub data set with the columns target and nums."),

@@ -1,9 +1,41 @@
-"""Lets a command clean up when it is told to end."""
+"""What the commands share: refusals of one sentence, the table of findings, and an end that cleans up."""
 
 import signal
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from verl_reflect.finding import Finding
+
+Overrides = Annotated[list[str] | None, typer.Argument(help="Hydra overrides, as for verl.trainer.main_ppo.")]
+
+
+@contextmanager
+def refusing_in_one_sentence() -> Iterator[None]:
+    """End the command with exit code 2 and one line on stderr for what cannot be done."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        typer.echo(f"verl-reflect: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(code=2) from error
 
 
 def end_like_an_interrupt() -> None:
     """Let SIGTERM unwind the stack as Ctrl-C does, so that what we started or prepared ends with us."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def print_findings(findings: Sequence[Finding]) -> int:
+    """Print a line for each, and return the exit code: 1 if one is not fit."""
+    table = Table("", "check", "remark", box=None, pad_edge=False)
+    for finding in findings:
+        mark = "[red]no[/]" if not finding.fit else "[yellow]??[/]" if finding.doubtful else "[green]ok[/]"
+        table.add_row(mark, finding.check, escape(finding.remark))
+    Console(soft_wrap=True).print(table)
+    return 0 if all(finding.fit for finding in findings) else 1

@@ -5,13 +5,15 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from verl_reflect.cli.terminal import refusing_in_one_sentence
 from verl_reflect.records.metrics_log import FILE_NAME, StepMetrics, read_metrics
-from verl_reflect.report.settings import Settings
 
 POLL_SECONDS = 0.5
 RECENT = 10
@@ -122,12 +124,23 @@ def follow(path: Path, steps: int | None) -> Iterator[Progress]:
             time.sleep(POLL_SECONDS)
 
 
-def watch(run: Path, steps: int | None, console: Console) -> None:
+def watch(
+    run: Annotated[Path, typer.Argument(help="A run's folder with metrics.jsonl, or verl's log file itself.")],
+    steps: Annotated[int | None, typer.Option(help="Steps of the run, if its Hydra folder is not in it.")] = None,
+) -> None:
+    """Follow a training in one line: step, first and second try, reward, tokens a second, time left."""
+    with refusing_in_one_sentence():
+        _show(run, steps, Console())
+
+
+def _show(run: Path, steps: int | None, console: Console) -> None:
     """Show the line until the last step, or for ever if nobody knows which that is. Not on a terminal: a line a step.
 
     Raises:
         ValueError: there is no such folder or file, or it is not a log of verl.
     """
+    from verl_reflect.report.settings import Settings  # imports OmegaConf, which only this command needs
+
     if not run.exists():
         raise ValueError(f"There is no {run}; name the folder of a run, or verl's log file (VERL_FILE_LOGGER_PATH).")
     path = run / FILE_NAME if run.is_dir() else run

@@ -10,30 +10,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-ABSTAINING = ("irrelevance", "live_irrelevance")
-"""Categories where no function fits the question: a right response makes no call."""
-
-CATEGORIES = (
-    "simple_python",
-    "multiple",
-    "parallel",
-    "parallel_multiple",
-    "live_simple",
-    "live_multiple",
-    "live_parallel",
-    "live_parallel_multiple",
-    *ABSTAINING,
-)
-
-Record = dict[str, Any]
+from verl_reflect.tasks.bfcl import ABSTAINING, SUBSETS
 
 
-def bfcl_records(folder: Path) -> Iterator[Record]:
+def bfcl_records(folder: Path) -> Iterator[dict[str, Any]]:
     """Each row: `id`, `category`, `question` (a list of chats), `function` and, `[]` if abstaining, `ground_truth`.
 
     Raises OSError where a file is missing, and ValueError for a question without an answer.
     """
-    for category in CATEGORIES:
+    for category in SUBSETS:
         name = f"BFCL_v4_{category}.json"
         abstaining = category in ABSTAINING
         answers = {} if abstaining else {row["id"]: row for row in _lines(folder / "possible_answer" / name)}
@@ -53,11 +38,9 @@ def data_folder(source: str) -> Path:
     roots = [Path(source), *map(Path, (package and package.submodule_search_locations) or ())]
     for root in roots:
         for folder in (root, root / "data", root / "bfcl_eval" / "data"):
-            if (folder / f"BFCL_v4_{CATEGORIES[0]}.json").is_file():
+            if (folder / f"BFCL_v4_{SUBSETS[0]}.json").is_file():
                 return folder
-    raise ValueError(
-        f"{source!r} is neither a folder with BFCL_v4_{CATEGORIES[0]}.json nor an installed package with one"
-    )
+    raise ValueError(f"{source!r} is neither a folder with BFCL_v4_{SUBSETS[0]}.json nor an installed package with one")
 
 
 def _lines(path: Path) -> Iterator[Any]:

@@ -15,10 +15,11 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from verl_reflect import __version__
 from verl_reflect.data.rejections import Rejections
-from verl_reflect.data.sources import Record, Source, Unreadable
+from verl_reflect.data.sources import Source
 from verl_reflect.data.split_file import SplitFile
 from verl_reflect.data.splits import LEFT_OUT, Sizes, Survey, assign, check_disjoint, key_of
 from verl_reflect.tasks.base import Item, Task
+from verl_reflect.tasks.record import Record, read_item
 
 SHOWN_CHARS = 200
 """Of a response that is judged wrongly, in the error."""
@@ -78,22 +79,6 @@ def make_dataset(
         rejections.publish()
     rows = sum(filled.values())
     return Made(paths, rows, survey.usable - survey.different, rejections.count, rejections.path, rejections.first)
-
-
-def read_item(task: Task, record: Record) -> Item:
-    """The task's item for a record. Raises ValueError, with the reason, for a malformed one.
-
-    KeyError counts as ValueError, and so do TypeError and AttributeError: that is what plain code raises for a missing
-    column and for a value of a wrong type, such as null.
-    """
-    if isinstance(record, Unreadable):
-        raise ValueError(record.reason)
-    try:
-        return task.item(record)
-    except KeyError as error:
-        raise ValueError(f"there is no column {error}") from error
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def _progress() -> Progress:

@@ -11,18 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Record = Any
-"""What `Task.item` takes: from the readers here, a mapping from column to value."""
+from verl_reflect.tasks.record import Record, Unreadable
 
 _PARQUET_BATCH_ROWS = 1024
 _FILE_KINDS = (".parquet", ".json", ".jsonl", ".csv")
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """Stands in for a record that could not be read at all, and says why."""
-
-    reason: str
 
 
 @dataclass(frozen=True)

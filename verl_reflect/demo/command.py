@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from verl_reflect.demo.accuracies import MEASURES, REFLECT
 from verl_reflect.demo.curves import draw_curves
 from verl_reflect.demo.data import CHECKPOINT, make_data
-from verl_reflect.demo.measures import MEASURES, REFLECT
 from verl_reflect.demo.training import ToyTraining
+from verl_reflect.records.transcripts import Transcript
 
 STEPS = 40
 VALIDATE_EVERY = 20
@@ -59,7 +60,7 @@ def _description(metrics: dict[str, Any]) -> str:
     return f"second try {100 * metrics['reflect/second_try']:3.0f} % of this step's failures"
 
 
-def table(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> Table:
+def table(before: Sequence[Transcript], after: Sequence[Transcript]) -> Table:
     """First try, second try and the gain, in percent with 95 % intervals."""
     shown = Table("held out, %", "before", "after", "Δ", title="Reflections trained, nothing else")
     for measure in MEASURES:

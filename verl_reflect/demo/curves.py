@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from verl_reflect.demo.measures import BLIND, FIRST_TRY, REFLECT, Measure
+from verl_reflect.demo.accuracies import BLIND, FIRST_TRY, REFLECT, ToyAccuracy
 from verl_reflect.demo.training import ToyTraining
 
 STYLE = {REFLECT: ("#0072b2", "-"), BLIND: ("#d55e00", "--"), FIRST_TRY: ("#555555", "-.")}  # colour-blind safe
@@ -33,7 +33,7 @@ def draw_curves(trainings: Sequence[ToyTraining], path: Path, controls: Sequence
     return path
 
 
-def _draw(axes: Axes, training: ToyTraining, measure: Measure, style: tuple[str, str], label: str) -> None:
+def _draw(axes: Axes, training: ToyTraining, measure: ToyAccuracy, style: tuple[str, str], label: str) -> None:
     steps = [*range(0, training.steps, training.validate_every), training.steps]
     rates = [measure.rate(training.validation(step)) for step in steps]
     colour, line = style

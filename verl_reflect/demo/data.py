@@ -17,14 +17,10 @@ from verl_reflect.demo.problems import Problem, split_problems
 from verl_reflect.demo.sampling import BATCH, sample, words_of
 from verl_reflect.records.parquet import write_dataset
 from verl_reflect.reward import compute_score
+from verl_reflect.rollout.ways import WAYS
 
-SECOND_TRIES = {
-    "reflect": "reflect_retry",
-    "blind": "blind_retry",
-    "fixed": "fixed_reflection",
-    "swapped": "swapped_reflection",
-}
-"""Agent loops for a second try, by the name that their rows have."""
+SECOND_TRIES = ("reflect", "blind", "fixed", "swapped")
+"""Ways to a second try (rollout/ways.py) that rows can ask for."""
 CHECKPOINT = Path(__file__).parent / "checkpoint"
 
 
@@ -76,6 +72,8 @@ def make_data(
             ),
         ],
     }
+    if "swapped" in second_tries:
+        _add_others(rows["validation"], failed_held_out)
     card = {"licence": "Apache-2.0", "seed": seed, "source": "failures of verl-reflect's tiny model"}
     return [write_dataset(out / f"{name}.parquet", rows[name], {**card, "split": name}) for name in rows]
 
@@ -119,10 +117,11 @@ def _row(data_source: str, problem: Problem, split: str, index: int, failure: At
 
     A validation row names its agent loop; the recipe says which one trains.
     """
-    loop = SECOND_TRIES.get(data_source.partition("/")[2], "reflect_retry")
+    kind = data_source.partition("/")[2]
+    way = WAYS[kind if kind in SECOND_TRIES else "reflect"]
     return {
         "data_source": data_source,
-        **({"agent_name": loop} if split == "validation" else {}),
+        **({"agent_name": way.loop} if split == "validation" else {}),
         "prompt": [{"role": "user", "content": problem.text}],
         "ability": "math",
         "reward_model": {"style": "rule", "ground_truth": _ground_truth(problem)},
@@ -130,6 +129,18 @@ def _row(data_source: str, problem: Problem, split: str, index: int, failure: At
         "first_attempt": failure.text if failure else None,
         "first_attempt_ids": failure.token_ids if failure else None,
     }
+
+
+def _add_others(rows: Sequence[dict[str, object]], failed: Sequence[Attempt]) -> None:
+    """Give each row that swaps reflections the next failure at another problem; parquet wants the columns in all."""
+    for row in rows:
+        row |= dict.fromkeys(("other_prompt", "other_attempt", "other_attempt_ids"))
+    swapping = [row for row in rows if row["data_source"] == "countdown/swapped"]
+    for place, (row, failure) in enumerate(zip(swapping, failed, strict=True)):
+        others = (*failed[place + 1 :], *failed[:place])
+        other = next(each for each in others if each.problem.target != failure.problem.target)
+        row["other_prompt"] = [{"role": "user", "content": other.problem.text}]
+        row["other_attempt"], row["other_attempt_ids"] = other.text, other.token_ids
 
 
 def _ground_truth(problem: Problem) -> dict[str, object]:

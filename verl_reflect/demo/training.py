@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verl_reflect.records.transcripts import read_transcripts
+from verl_reflect.records.transcripts import Transcript, read_transcripts, transcript_file
 
 
 class TrainingError(RuntimeError):
@@ -54,7 +54,7 @@ class ToyTraining:
     @property
     def finished(self) -> bool:
         """The last validation is there."""
-        return (self.folder / "validation" / "transcripts" / f"{self.steps}.jsonl").exists()
+        return transcript_file(self.folder / "validation", self.steps).exists()
 
     def command(self) -> list[str]:
         """The command line."""
@@ -118,6 +118,6 @@ class ToyTraining:
     def _end_of_log(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
-    def validation(self, step: int) -> list[dict[str, Any]]:
+    def validation(self, step: int) -> list[Transcript]:
         """The transcripts of the validation at a step."""
         return read_transcripts(self.folder / "validation", step)

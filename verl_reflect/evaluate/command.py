@@ -1,32 +1,27 @@
 """`verl-reflect eval` from start to end."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from verl_reflect.checks.every import CHECKS
-from verl_reflect.checks.run import Run
 from verl_reflect.evaluate.conversation import Conversations, sampling_params
 from verl_reflect.evaluate.evaluation import Evaluation
 from verl_reflect.evaluate.measures import Results
 from verl_reflect.evaluate.output import write_results
-from verl_reflect.evaluate.progress import shown
-from verl_reflect.evaluate.record import FIRST_TRY, Record, Records, read_record
+from verl_reflect.evaluate.record import FIRST_TRY, ConversationRecord, Records, read_record
 from verl_reflect.evaluate.settings import EvalSettings
-from verl_reflect.mine.command import answers_depend_on, check_judgeable, data_files, origin_of, started
 from verl_reflect.records.journal import Journal
-from verl_reflect.rollout.loop import RetryAgentLoop
+from verl_reflect.rollout.shared import Shared
 from verl_reflect.serving import engine
-from verl_reflect.serving.fleet import Fleet, Server
+from verl_reflect.serving.fleet import Fleet
 from verl_reflect.serving.flow import Flow
-from verl_reflect.serving.prompts import Prompts
-from verl_reflect.serving.queries import read_tables
+from verl_reflect.serving.progress import shown
+from verl_reflect.serving.start import Serving, Start, data_files
 
 CHECKED = ("verl", "settings", "chat template", "token budget", "reward function")
 NO_MATTER = (
@@ -42,15 +37,31 @@ class Evaluated:
 
     folder: Path
     results: list[Results]
-    given_up: list[Record]
+    given_up: list[ConversationRecord]
     """Conversations without an end, with the reason. The same command tries them again."""
     without_verdict: list[str]
     """What the verifier said where it gave no verdict."""
     dead_servers: list[str]
 
 
+@dataclass
+class EvaluationTally:
+    """Second tries so far, beside the bar of first attempts."""
+
+    second_tries: int = 0
+
+    def take(self, record: ConversationRecord) -> int:
+        """A conversation is over."""
+        first = record.condition == FIRST_TRY
+        self.second_tries += not first
+        return int(first)
+
+    def __str__(self) -> str:
+        return f"{self.second_tries:,} second tries"
+
+
 class Evaluating:
-    """One evaluation: a configuration, its input, its choices, its folder.
+    """One evaluation: a model that is served, its choices, its folder.
 
     Args:
         data: Parquet files; none for `data.val_files`.
@@ -62,32 +73,27 @@ class Evaluating:
     def __init__(
         self, config: DictConfig, settings: EvalSettings, out: Path, data: Sequence[Path] = (), in_flight: int = 0
     ):
-        self.run = Run(config)
-        for name in CHECKED:
-            CHECKS[name](self.run)
-        self.config, self.settings, self.out = config, settings, out
-        self.data = list(data) or data_files(config, "val_files")
+        self.serving = Serving(config, CHECKED, data or data_files(config, "val_files"), in_flight)
+        self.settings, self.out = settings, out
         self.prompt_key: str = config.data.prompt_key
-        self.table: pa.Table = read_tables(self.data, self.prompt_key)
-        check_judgeable(config, self.table)
-        if "stored" in settings.conditions and "reflection" not in self.table.column_names:
+        if "stored" in settings.conditions and "reflection" not in self.serving.table.column_names:
             raise ValueError("The condition stored retries after the column reflection, which the data have not.")
-        self.prompts = Prompts(self.run)
         self._make_room_for_rounds()
-        self.dead_servers: list[str] = []
-        self.in_flight = in_flight or 2 * config.actor_rollout_ref.rollout.max_num_seqs * engine.count(config)
 
     def origin(self) -> dict[str, Any]:
         """What is evaluated, and how."""
-        choices = {"reflect": _reflect_section(self.config), "settings": asdict(self.settings)}
-        return origin_of(self.run, self.prompts, sampling_params(self.config, self.settings.greedy), choices, self.data)
+        config = self.serving.config
+        return self.serving.origin(
+            sampling_params(config, self.settings.greedy),
+            reflect=_reflect_section(config),
+            settings=asdict(self.settings),
+        )
 
     def belongs_to(self, origin: Mapping[str, Any]) -> dict[str, Any]:
         """What a journal must agree with to be gone on with. Samples and conditions may be more than it has."""
-        same = {name: origin[name] for name in ("chat_template", "sampling", "reflect", "data")}
-        return {**same, **answers_depend_on(self.config, origin), "rounds": self.settings.rounds}
+        return {**self.serving.belongs_to(origin, "reflect"), "rounds": self.settings.rounds}
 
-    def __call__(self, start: Callable[[DictConfig], Awaitable[list[Server]]] = engine.start) -> Evaluated:
+    def __call__(self, start: Start = engine.start) -> Evaluated:
         """Hold the conversations that are missing, and write transcripts and summary.
 
         Args:
@@ -99,58 +105,53 @@ class Evaluating:
             NoServerError: all servers died. What is done is done.
             ValueError: no conversation came to an end.
         """
-        origin = self.origin()
-        with closing(Journal(self.out / "journal.jsonl", self.belongs_to(origin), read_record)) as journal:
+        table = self.serving.table
+        with closing(Journal(self.out / "journal.jsonl", self.belongs_to(self.origin()), read_record)) as journal:
             records = Records(journal.earlier)
             if self._left(records):
-                try:
-                    asyncio.run(self._fill(journal, records, start))
-                finally:
-                    engine.stop()
-        found = write_results(self.out, records, self.table, self.prompt_key, self.settings, origin)
+                self.serving.serve(partial(self._fill, journal, records), start)
+        # The origin is asked for again: a model from the hub is known by its weights once they are loaded.
+        found = write_results(self.out, records, table, self.prompt_key, self.settings, self.origin())
         without_verdict = [record.without_verdict for record in records if record.without_verdict]
-        return Evaluated(self.out, found, records.given_up, without_verdict, self.dead_servers)
+        return Evaluated(self.out, found, records.given_up, without_verdict, self.serving.dead_servers)
 
     def _left(self, records: Records) -> bool:
         firsts = {a: record for a, record in records.of(FIRST_TRY).items() if a[1] < self.settings.samples}
-        return len(firsts) < self.table.num_rows * self.settings.samples or any(
+        return len(firsts) < self.serving.table.num_rows * self.settings.samples or any(
             records.find(*answer, name) is None
             for answer, first in firsts.items()
             if first.failed
             for name in self.settings.conditions
         )
 
-    async def _fill(
-        self, journal: Journal[Record], records: Records, start: Callable[[DictConfig], Awaitable[list[Server]]]
-    ) -> None:
-        fleet = Fleet(await started(start, self.config))
-        conversations = Conversations(self.run, self.settings)
-        attempts = self.table.num_rows * self.settings.samples
+    async def _fill(self, journal: Journal[ConversationRecord], records: Records, fleet: Fleet, flow: Flow) -> None:
+        table = self.serving.table
+        attempts = table.num_rows * self.settings.samples
         done = sum(sample < self.settings.samples for _, sample in records.of(FIRST_TRY))
+        conversations = Conversations(self.serving.run, self.settings)
         try:
-            with shown(attempts, done) as bar:
+            with shown("first attempts", attempts, done, EvaluationTally()) as bar:
                 evaluation = Evaluation(
-                    table=self.table,
+                    table=table,
                     prompt_key=self.prompt_key,
                     conversations=conversations,
                     settings=self.settings,
                     fleet=fleet,
                     journal=journal,
                     records=records,
-                    flow=Flow(self.in_flight),
+                    flow=flow,
                     on_record=bar,
                 )
                 await evaluation()
         finally:
-            RetryAgentLoop.close()
-        self.dead_servers = fleet.dead
+            Shared.close()
 
     def _make_room_for_rounds(self) -> None:
         """Let a conversation of several rounds fit the servers. Raises ValueError if it does not fit the model."""
         further = (self.settings.rounds - 1) * self._round_tokens()
         if not further:
             return
-        rollout, limit = self.config.actor_rollout_ref.rollout, self.run.model_config.max_position_embeddings
+        rollout, limit = self.serving.run.rollout, self.serving.run.model_config.max_position_embeddings
         needed = rollout.max_model_len + further
         if needed > limit:
             raise ValueError(
@@ -162,10 +163,11 @@ class Evaluating:
 
     def _round_tokens(self) -> int:
         """Most tokens of one second try: the request, the reflection, the task again, the retry."""
-        settings = self.run.settings
-        requests = [*self.run.reflection_prompts, settings.retry_prompt]
-        turns = [len(self.prompts.encode({self.prompt_key: [{"role": "user", "content": each}]})) for each in requests]
-        limits = settings.max_reflection_tokens + settings.max_retry_tokens + self.config.data.max_prompt_length
+        run, encode = self.serving.run, self.serving.prompts.encode
+        settings = run.settings
+        requests = [*run.reflection_prompts, settings.retry_prompt]
+        turns = [len(encode({self.prompt_key: [{"role": "user", "content": each}]})) for each in requests]
+        limits = settings.max_reflection_tokens + settings.max_retry_tokens + run.config.data.max_prompt_length
         return max(turns[:-1]) + turns[-1] + limits
 
 

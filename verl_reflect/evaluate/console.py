@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from hydra.errors import HydraException
 from rich.console import Console
 
-from verl_reflect.checks.run import UnfitError
 from verl_reflect.evaluate.checkpoint import hugging_face_folder
 from verl_reflect.evaluate.command import Evaluated, Evaluating
 from verl_reflect.evaluate.compare import Folder, doubts
@@ -16,12 +14,10 @@ from verl_reflect.evaluate.compare import grids as compared_grids
 from verl_reflect.evaluate.forgetting import ForgettingConfig, benchmark_grid, measure
 from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.evaluate.table import grids
-from verl_reflect.mine.command import StartError, configuration
-from verl_reflect.records.journal import JournalError
 from verl_reflect.records.model_identity import ModelIdentity
-from verl_reflect.serving.fleet import NoServerError
+from verl_reflect.serving.console import losses, run_and_tell, say
+from verl_reflect.serving.start import configuration
 
-SHOWN = 5
 WIDE = 160
 
 
@@ -29,23 +25,26 @@ def run_and_report(
     overrides: Sequence[str], settings: EvalSettings, out: Path, data: Sequence[Path], in_flight: int
 ) -> int:
     """Evaluate, and return the exit code: 0, or 1 if it could not be done or conversations were given up."""
-    try:
+
+    def evaluate() -> tuple[Evaluated, str, ForgettingConfig | None]:
         config = configuration(overrides)
         model = config.actor_rollout_ref.model.path = hugging_face_folder(config.actor_rollout_ref.model.path)
         forgetting = ForgettingConfig.from_config(config)
-        evaluated = Evaluating(config, settings, out, data, in_flight)()
-    except NoServerError as error:
-        return _say(f"{error} What is done is kept; the same command goes on.", 1)
-    except (HydraException, UnfitError, JournalError, StartError, ValueError) as error:
-        return _say(" ".join(str(error).split()), 1)
+        return Evaluating(config, settings, out, data, in_flight)(), model, forgetting
+
+    return run_and_tell(evaluate, lambda done: _tell(*done))
+
+
+def _tell(evaluated: Evaluated, model: str, forgetting: ForgettingConfig | None) -> int:
+    folder = evaluated.folder
     for found in evaluated.results:
         for grid in grids(found):
             _tables().print(grid.rich())
-    problems = measure(forgetting, model, asdict(ModelIdentity.of(model)), out) if forgetting else []
-    if (benchmarks := benchmark_grid(out)) is not None:
+    problems = measure(forgetting, model, asdict(ModelIdentity.of(model)), folder) if forgetting else []
+    if (benchmarks := benchmark_grid(folder)) is not None:
         _tables().print(benchmarks.rich())
     for line in [*lines(evaluated), *problems]:
-        _say(line)
+        say(line)
     return 1 if evaluated.given_up or problems else 0
 
 
@@ -55,11 +54,11 @@ def compare_and_report(before: Path, after: Path) -> int:
         folders = Folder.read(before), Folder.read(after)
         remarks = doubts(*folders)
     except ValueError as error:
-        return _say(str(error), 1)
+        return say(str(error), 1)
     for grid in compared_grids(*folders):
         _tables().print(grid.rich())
     for remark in remarks:
-        _say(remark)
+        say(remark)
     return 0
 
 
@@ -71,18 +70,8 @@ def lines(evaluated: Evaluated) -> list[str]:
             f"{len(evaluated.without_verdict)} conversations have no verdict and count neither way: "
             f"{evaluated.without_verdict[0]}"
         )
-    said += [f"The server {name} died; others did its work." for name in evaluated.dead_servers]
-    given_up = evaluated.given_up
-    if given_up:
-        said.append(f"{len(given_up)} conversations were given up; the same command tries them again. They are:")
-        said += [f"  row {lost.item}, {lost.condition}: {lost.error}" for lost in given_up[:SHOWN]]
-        said += ["  ..."] * (len(given_up) > SHOWN)
-    return said
-
-
-def _say(line: str, code: int = 0) -> int:
-    print(line if line.startswith(" ") else f"verl-reflect: {line}", file=sys.stderr)
-    return code
+    given_up = [f"row {lost.item}, {lost.condition}: {lost.error}" for lost in evaluated.given_up]
+    return [*said, *losses(evaluated.dead_servers, "conversations", given_up)]
 
 
 def _tables() -> Console:

@@ -9,18 +9,20 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from hydra.utils import get_class
 from omegaconf import DictConfig
 from verl.experimental.agent_loop.agent_loop import DictConfigWrap
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from verl_reflect.checks.run import Run
 from verl_reflect.evaluate.client import FleetClient
-from verl_reflect.evaluate.record import FIRST_TRY, Record, Round
-from verl_reflect.evaluate.settings import CONDITIONS, GIVEN, EvalSettings
-from verl_reflect.rollout.controls import FirstTryAgentLoop
+from verl_reflect.evaluate.record import FIRST_TRY, ConversationRecord, Round
+from verl_reflect.evaluate.settings import CONDITIONS, EvalSettings
+from verl_reflect.records.transcripts import Episode, Utterance
+from verl_reflect.rollout.controls import FirstTryAgentLoop, StoredReflectionAgentLoop
 from verl_reflect.rollout.dialogue import Turn
-from verl_reflect.rollout.episode import Episode, Utterance
-from verl_reflect.rollout.loop import RetryAgentLoop, Session
+from verl_reflect.rollout.loop import RetryAgentLoop
+from verl_reflect.rollout.session import Session, StoredTurn
 
 GREEDY = {"temperature": 0.0, "top_p": 1.0, "top_k": -1, "repetition_penalty": 1.0}
 
@@ -54,23 +56,25 @@ class Conversations:
         # A turn may take several requests, each with the whole time that one is given.
         self._config.reflect.generation_timeout *= settings.tries + 1
 
-    async def first_try(self, row: Mapping[str, Any], item: int, sample: int, client: FleetClient) -> Record:
+    async def first_try(
+        self, row: Mapping[str, Any], item: int, sample: int, client: FleetClient
+    ) -> ConversationRecord:
         """The first attempt at a row, or the one that it carries, judged."""
         loop = self._loop(FirstTryAgentLoop, client)
         [output] = await loop.run(self._sampling_params, **self._loop_row(row, item, sample))
         episode: Episode = output.extra_fields["episode"]
-        return Record(
+        return ConversationRecord(
             item, sample, FIRST_TRY, attempt=episode.attempt, verdict=episode.first_try, stored=not episode.own_attempt
         )
 
     async def second_try(
         self,
         row: Mapping[str, Any],
-        first: Record,
+        first: ConversationRecord,
         condition: str,
         client: FleetClient,
         reflection: Utterance | None = None,
-    ) -> Record:
+    ) -> ConversationRecord:
         """Go on from a failed first attempt.
 
         Args:
@@ -81,9 +85,9 @@ class Conversations:
             row = {**row, "reflection": reflection.text, "reflection_ids": reflection.token_ids}
         loop_row = self._loop_row(row, first.item, first.sample)
         session = Session.from_row(loop_row, self._sampling_params, own_attempt=True)
-        loop = self._loop(CONDITIONS[condition], client)
-        rounds = 1 if condition in GIVEN else self._settings.rounds
-        return Record(
+        loop = self._loop(_loop_of(condition), client)
+        rounds = 1 if CONDITIONS[condition].given else self._settings.rounds
+        return ConversationRecord(
             first.item, first.sample, condition, rounds=await self._rounds(loop, session, first.attempt, rounds)
         )
 
@@ -105,7 +109,8 @@ class Conversations:
     async def _taken(self, loop: RetryAgentLoop, session: Session, attempt: Utterance) -> Turn:
         """The first attempt as the turn that it was."""
         task = await loop.open(session.messages, session.tools)
-        return loop.stored_turn(task, attempt.text, list(attempt.token_ids), loop.settings.max_attempt_tokens)
+        stored = StoredTurn(attempt.text, list(attempt.token_ids))
+        return loop.stored_turn(task, stored, loop.settings.max_attempt_tokens)
 
     def _loop_row(self, row: Mapping[str, Any], item: int, sample: int) -> dict[str, Any]:
         """A row as verl hands it to an agent loop."""
@@ -130,3 +135,11 @@ class Conversations:
             data_config=DictConfigWrap(self._config.data),
             hf_model_type=self._run.model_config.model_type,
         )
+
+
+def _loop_of(condition: str) -> type[RetryAgentLoop]:
+    """`swapped` is given a reflection that was written under `reflect`, so here it is a stored one."""
+    if condition == "swapped":
+        return StoredReflectionAgentLoop
+    loop: type[RetryAgentLoop] = get_class(CONDITIONS[condition].target)
+    return loop

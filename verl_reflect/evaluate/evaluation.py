@@ -10,16 +10,17 @@ import pyarrow as pa
 
 from verl_reflect.evaluate.client import FleetClient
 from verl_reflect.evaluate.conversation import Conversations
-from verl_reflect.evaluate.record import FIRST_TRY, Record, Records
+from verl_reflect.evaluate.record import FIRST_TRY, ConversationRecord, Records
 from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.evaluate.swap import others_reflections
 from verl_reflect.records.journal import Journal
-from verl_reflect.rollout.episode import Utterance
+from verl_reflect.records.transcripts import Utterance
 from verl_reflect.serving.fleet import Fleet, NoServerError, in_short
 from verl_reflect.serving.flow import Flow, for_each
 from verl_reflect.statistics import Answer
 
-Conversation = Callable[[], Awaitable[Record]]
+Hold = Callable[[], Awaitable[ConversationRecord]]
+"""Holds one conversation."""
 
 
 @dataclass
@@ -38,10 +39,10 @@ class Evaluation:
     conversations: Conversations
     settings: EvalSettings
     fleet: Fleet
-    journal: Journal[Record]
+    journal: Journal[ConversationRecord]
     records: Records
     flow: Flow
-    on_record: Callable[[Record], None] = lambda record: None
+    on_record: Callable[[ConversationRecord], None] = lambda record: None
 
     async def __call__(self) -> None:
         """Hold all conversations that the records lack. The first error of ours, or the last server's, ends it."""
@@ -89,7 +90,7 @@ class Evaluation:
         first = self.records.find(*answer, FIRST_TRY)
         assert first is not None
 
-        async def second_try(client: FleetClient) -> Record:
+        async def second_try(client: FleetClient) -> ConversationRecord:
             if reflection is None:
                 raise ValueError(
                     "No reflection on another task of its data source was written that could be swapped in."
@@ -99,19 +100,19 @@ class Evaluation:
         with self.fleet.route() as route:
             await self._kept({"swapped": partial(second_try, FleetClient(route, self.settings.tries))}, answer)
 
-    async def _kept(self, conversations: Mapping[str, Conversation], answer: Answer) -> list[Record]:
+    async def _kept(self, conversations: Mapping[str, Hold], answer: Answer) -> list[ConversationRecord]:
         """Hold conversations at the same time, and keep each record as it comes. Raises the first error."""
-        going_on = [self._keep(Record(*answer, name), conversation) for name, conversation in conversations.items()]
+        going_on = [self._keep(ConversationRecord(*answer, name), hold) for name, hold in conversations.items()]
         self.flow.ask(len(going_on))
         kept = await asyncio.gather(*going_on, return_exceptions=True)
         for each in kept:
             if isinstance(each, BaseException):
                 raise each
-        return [each for each in kept if isinstance(each, Record)]
+        return [each for each in kept if isinstance(each, ConversationRecord)]
 
-    async def _keep(self, lost: Record, conversation: Conversation) -> Record:
+    async def _keep(self, lost: ConversationRecord, hold: Hold) -> ConversationRecord:
         try:
-            record = await _or_given_up(lost, conversation)
+            record = await _or_given_up(lost, hold)
             await self.journal.append(record)
         finally:
             self.flow.answered()
@@ -127,11 +128,11 @@ class Evaluation:
         return self.table[self.prompt_key][item].as_py()
 
 
-async def _or_given_up(lost: Record, conversation: Conversation) -> Record:
+async def _or_given_up(lost: ConversationRecord, hold: Hold) -> ConversationRecord:
     """The record of a conversation, or of why there is none: whatever went wrong in it ends no other."""
     try:
-        return await conversation()
+        return await hold()
     except NoServerError:
         raise
     except Exception as error:  # of the server, of the chat template, of the row
-        return Record(lost.item, lost.sample, lost.condition, error=in_short(error))
+        return ConversationRecord(lost.item, lost.sample, lost.condition, error=in_short(error))

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from verl_reflect.rollout.episode import Utterance
-from verl_reflect.rollout.judge import Judgement
+from verl_reflect.records.transcripts import Judgement, Utterance
 
 FIRST_TRY = "first_try"
 """Stands in a record where the others name their condition."""
@@ -31,7 +30,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Record:
+class ConversationRecord:
     """One conversation, or what of it is not already in the record of its first attempt."""
 
     item: int
@@ -72,10 +71,10 @@ class Record:
         return [max(shares[: count + 1], default=0.0) for count in range(rounds)]
 
 
-_record = TypeAdapter(Record)
+_record = TypeAdapter(ConversationRecord)
 
 
-def read_record(fields: Mapping[str, Any]) -> Record:
+def read_record(fields: Mapping[str, Any]) -> ConversationRecord:
     """The record of a journal's line. Raises ValueError for other fields."""
     return _record.validate_python(fields)
 
@@ -87,26 +86,26 @@ class Records:
         earlier: Where an earlier run stopped.
     """
 
-    def __init__(self, earlier: Iterable[Record] = ()):
+    def __init__(self, earlier: Iterable[ConversationRecord] = ()):
         self._by_key = {record.key: record for record in earlier if not record.error}
-        self._given_up: dict[tuple[int, int, str], Record] = {}
+        self._given_up: dict[tuple[int, int, str], ConversationRecord] = {}
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[ConversationRecord]:
         return iter(self._by_key.values())
 
-    def add(self, record: Record) -> None:
+    def add(self, record: ConversationRecord) -> None:
         """Take one in."""
         if record.error:
             self._given_up[record.key] = record
         else:
             self._by_key[record.key] = record
 
-    def find(self, item: int, sample: int, condition: str) -> Record | None:
+    def find(self, item: int, sample: int, condition: str) -> ConversationRecord | None:
         """That record, if it is there."""
         return self._by_key.get((item, sample, condition))
 
     @property
-    def given_up(self) -> list[Record]:
+    def given_up(self) -> list[ConversationRecord]:
         """What was given up in this run, in order."""
         return [self._given_up[key] for key in sorted(self._given_up)]
 
@@ -115,6 +114,6 @@ class Records:
         lost = self._given_up.get((item, sample, condition))
         return lost.error if lost else ""
 
-    def of(self, condition: str) -> dict[tuple[int, int], Record]:
+    def of(self, condition: str) -> dict[tuple[int, int], ConversationRecord]:
         """The records of a condition, by item and sample, in order."""
         return {(i, s): record for (i, s, of), record in sorted(self._by_key.items()) if of == condition}

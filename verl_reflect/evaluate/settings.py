@@ -2,22 +2,13 @@
 
 from dataclasses import dataclass
 
-from verl_reflect.rollout.controls import BlindRetryAgentLoop, FixedReflectionAgentLoop, StoredReflectionAgentLoop
-from verl_reflect.rollout.loop import ReflectRetryAgentLoop, RetryAgentLoop
+from verl_reflect.rollout.ways import WAYS
 
-CONDITIONS: dict[str, type[RetryAgentLoop]] = {
-    "reflect": ReflectRetryAgentLoop,
-    "blind": BlindRetryAgentLoop,
-    "fixed": FixedReflectionAgentLoop,
-    "stored": StoredReflectionAgentLoop,
-    "swapped": StoredReflectionAgentLoop,
-}
-"""What can come between a failed first attempt and the retry, and the agent loop that does it.
+CONDITIONS = {name: way for name, way in WAYS.items() if name != "first_try"}
+"""What can come between a failed first attempt and the retry.
 
 `swapped` is given the reflection that the model wrote, under `reflect`, about another task.
 """
-GIVEN = ("stored", "swapped")
-"""Conditions whose one reflection comes from elsewhere. There is none on a failed retry, so they have one round."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Dealt out when all are written, and by place alone: so it does not depend on whi
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
-from verl_reflect.rollout.episode import Utterance
+from verl_reflect.records.transcripts import Utterance
 from verl_reflect.statistics import Answer
 
 

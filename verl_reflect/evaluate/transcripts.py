@@ -11,45 +11,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from verl_reflect.evaluate.record import FIRST_TRY, Record, Records
-from verl_reflect.evaluate.settings import GIVEN
+from verl_reflect.evaluate.record import FIRST_TRY, ConversationRecord, Records
+from verl_reflect.evaluate.settings import CONDITIONS
 from verl_reflect.records.parquet import write_table
-from verl_reflect.rollout.episode import Episode, Outcome
+from verl_reflect.records.transcripts import COLUMNS, JUDGEMENT, UTTERANCE, Episode, Transcript
+from verl_reflect.rollout.episode import Outcome
 
-UTTERANCE = pa.struct(
-    {
-        "text": pa.string(),
-        "tokens": pa.int64(),
-        "truncated": pa.bool_(),
-        "forged": pa.bool_(),
-        "token_ids": pa.list_(pa.int64()),
-    }
-)
-JUDGEMENT = pa.struct({"score": pa.float64(), "passed": pa.bool_(), "category": pa.string(), "error": pa.string()})
 ROUND = pa.struct({"reflection": UTTERANCE, "retries": pa.list_(UTTERANCE), "verdicts": pa.list_(JUDGEMENT)})
 TYPES = {
-    "key": pa.string(),
-    "item": pa.int64(),
+    **COLUMNS,
     "sample": pa.int64(),
-    "condition": pa.string(),
-    "index": pa.int64(),
-    "data_source": pa.string(),
-    "task": pa.string(),
-    "attempt": UTTERANCE,
-    "first_try": JUDGEMENT,
-    "reflection": UTTERANCE,
-    "retries": pa.list_(UTTERANCE),
-    "retry_verdicts": pa.list_(JUDGEMENT),
     "later_rounds": pa.list_(ROUND),
-    "validate": pa.bool_(),
-    "own_attempt": pa.bool_(),
     "first_passed": pa.float64(),
     "passed_within": pa.list_(pa.float64()),
     "first_category": pa.string(),
     "second_category": pa.string(),
-    "given_up": pa.string(),
 }
-"""Columns and their types, but for `metrics`, which has whatever the training reports."""
+"""Columns and their types, but for `metrics`: a transcript's, and what only an evaluation counts."""
 COUNTED = ("item", "sample", "condition", "data_source", "own_attempt", "first_passed", "passed_within")
 CATEGORIES = ("first_category", "second_category")
 
@@ -67,11 +45,15 @@ def transcripts(
             continue
         for condition in conditions or (FIRST_TRY,):
             second = records.find(item, sample, condition) if conditions else None
-            row = _row(first, second, condition, rows[item], 1 if condition in GIVEN else rounds)
-            yield {**row, "given_up": records.why_given_up(item, sample, condition)}
+            most = 1 if condition in CONDITIONS and CONDITIONS[condition].given else rounds
+            why = records.why_given_up(item, sample, condition)
+            yield _row(_transcript(first, second, condition, rows[item], why), first, second, most)
 
 
-def _row(first: Record, second: Record | None, condition: str, row: Mapping[str, Any], rounds: int) -> dict[str, Any]:
+def _transcript(
+    first: ConversationRecord, second: ConversationRecord | None, condition: str, row: Mapping[str, Any], given_up: str
+) -> Transcript:
+    """The first attempt and the first round after it."""
     assert first.attempt is not None and first.verdict is not None
     shown = second.rounds[0] if second else None
     episode = Episode(
@@ -82,28 +64,36 @@ def _row(first: Record, second: Record | None, condition: str, row: Mapping[str,
         first_try=first.verdict,
         reflection=shown.reflection if shown else None,
         retries=shown.retries if shown else (),
+        retry_verdicts=shown.verdicts if shown else (),
         validate=True,
         own_attempt=not first.stored,
     )
-    outcome = Outcome(episode, list(shown.verdicts) if shown else [])
+    return Transcript(
+        **vars(episode),
+        key=f"{first.item}_{first.sample}",
+        metrics=Outcome(episode).report(),
+        item=first.item,
+        condition=condition,
+        given_up=given_up,
+    )
+
+
+def _row(
+    transcript: Transcript, first: ConversationRecord, second: ConversationRecord | None, rounds: int
+) -> dict[str, Any]:
     judged = second if second and not second.without_verdict else None
     return {
-        "key": f"{first.item}_{first.sample}",
-        "item": first.item,
+        **asdict(transcript),
         "sample": first.sample,
-        "condition": condition,
-        **asdict(episode),
-        "retry_verdicts": [asdict(verdict) for verdict in outcome.retry_verdicts],
         "later_rounds": [asdict(each) for each in second.rounds[1:]] if second else [],
-        "first_passed": None if first.verdict.error else float(first.verdict.passed),
+        "first_passed": None if transcript.first_try.error else float(transcript.first_try.passed),
         "passed_within": judged.passed_within(rounds) if judged else None,
-        "first_category": first.verdict.category,
+        "first_category": transcript.first_try.category,
         "second_category": _last_category(first, second),
-        "metrics": {**outcome.metrics(), "category": outcome.category},
     }
 
 
-def _last_category(first: Record, second: Record | None) -> str:
+def _last_category(first: ConversationRecord, second: ConversationRecord | None) -> str:
     assert first.verdict is not None
     verdicts = [first.verdict, *(verdict for each in (second.rounds if second else ()) for verdict in each.verdicts)]
     return verdicts[-1].category

@@ -2,6 +2,6 @@
 
     rows ──► up to 64 answers each ──► judged ──► journal ──► failures with their token ids, pass rates, a card
 
-`sampling.py` has what happens to one query and `run.py` how many queries go on at once; `fleet.py` spreads requests
-over servers and `engine.py` starts verl's; `journal.py` makes a killed run go on; `failure_set.py` writes the result.
+`command.py` does it all with the servers of `verl_reflect.serving`; `sampling.py` has what happens to a query;
+`journal.py` makes a killed run go on; `failure_set.py` writes the result, and `console.py` says what came of it.
 """

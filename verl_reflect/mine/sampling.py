@@ -1,4 +1,4 @@
-"""One query: sample answers until there are enough, judge them, and choose the failures to keep.
+"""Sample answers to a query until there are enough, judge them, and choose the failures to keep; many queries at once.
 
 Which answers are asked for depends on the query's earlier answers and on nothing else, and the choice only on seed and
 query: so the outcome is the same whatever else goes on at the time, and in whatever order the answers come.
@@ -7,14 +7,15 @@ query: so the outcome is the same whatever else goes on at the time, and in what
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from verl_reflect.mine.settings import MineSettings
-from verl_reflect.rollout.judge import Judgement
+from verl_reflect.records.journal import Journal
+from verl_reflect.records.transcripts import Judgement
 from verl_reflect.serving.fleet import Fleet, RequestError, Route
-from verl_reflect.serving.flow import Flow
+from verl_reflect.serving.flow import Flow, for_each
 from verl_reflect.serving.queries import Query
 
 
@@ -29,7 +30,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Answer:
+class JudgedAnswer:
     """An answer and what the verifier says of it."""
 
     text: str
@@ -43,7 +44,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Sampled:
     """What is known of a query in the end: a line of the journal."""
 
     query: int
@@ -100,49 +101,49 @@ class Sampler:
     flow: Flow
     longest_prompt: int
 
-    async def __call__(self, query: Query) -> Outcome:
+    async def __call__(self, query: Query) -> Sampled:
         """Sample one query to its end. Raises NoServerError if nobody is left to ask."""
         if len(query.prompt_ids) > self.longest_prompt:
-            return Outcome(query.index, too_long=True)
+            return Sampled(query.index, too_long=True)
         with self.fleet.route() as route:
-            answers: list[Answer] = []
+            answers: list[JudgedAnswer] = []
             while self._wanted(answers):
                 wave = min(self.settings.first_wave, self.settings.samples - len(answers))
                 try:
                     answers += await self._wave(query, route, wave)
                 except RequestError as error:
-                    return Outcome(query.index, error=str(error))
-        return self._outcome(query, answers)
+                    return Sampled(query.index, error=str(error))
+        return self._sampled(query, answers)
 
-    def _wanted(self, answers: Sequence[Answer]) -> bool:
+    def _wanted(self, answers: Sequence[JudgedAnswer]) -> bool:
         enough = self.settings.stop_after
         return len(answers) < self.settings.samples and (
             enough is None or sum(answer.failed for answer in answers) < enough
         )
 
-    async def _wave(self, query: Query, route: Route, size: int) -> list[Answer]:
+    async def _wave(self, query: Query, route: Route, size: int) -> list[JudgedAnswer]:
         self.flow.ask(size)
         answers = await asyncio.gather(*(self._answer(query, route) for _ in range(size)), return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
-        return [answer for answer in answers if isinstance(answer, Answer)]
+        return [answer for answer in answers if isinstance(answer, JudgedAnswer)]
 
-    async def _answer(self, query: Query, route: Route) -> Answer:
+    async def _answer(self, query: Query, route: Route) -> JudgedAnswer:
         try:
             token_ids = await route.generate(query.prompt_ids, self.settings.tries)
             text = self.words(token_ids)
             judgement = await self.judge(
                 text, data_source=query.data_source, ground_truth=query.ground_truth, extra_info=query.extra_info
             )
-            return Answer(text, token_ids, judgement)
+            return JudgedAnswer(text, token_ids, judgement)
         finally:
             self.flow.answered()
 
-    def _outcome(self, query: Query, answers: Sequence[Answer]) -> Outcome:
+    def _sampled(self, query: Query, answers: Sequence[JudgedAnswer]) -> Sampled:
         failures = [answer for answer in answers if answer.failed]
         passed = sum(answer.judgement.passed for answer in answers)
-        return Outcome(
+        return Sampled(
             query=query.index,
             passed=passed,
             failed=len(failures),
@@ -154,7 +155,30 @@ class Sampler:
         )
 
 
-def choose(failures: Sequence[Answer], count: int, seed: str) -> list[Failure]:
+async def sample_all(
+    queries: Iterable[Query],
+    sample: Callable[[Query], Awaitable[Sampled]],
+    journal: Journal[Sampled],
+    flow: Flow,
+    on_sampled: Callable[[Sampled], None] = lambda sampled: None,
+) -> None:
+    """Sample all queries, each written to the journal as it ends, without a barrier between them.
+
+    The first error ends it: what is in the journal stays, and the rest is left for another run.
+
+    Args:
+        on_sampled: Called once a query is safe in the journal.
+    """
+
+    async def finish(query: Query) -> None:
+        sampled = await sample(query)
+        await journal.append(sampled)
+        on_sampled(sampled)
+
+    await for_each(queries, finish, flow)
+
+
+def choose(failures: Sequence[JudgedAnswer], count: int, seed: str) -> list[Failure]:
     """Up to `count` failures drawn at random, no two with the same tokens."""
     drawn = random.Random(seed).sample(failures, len(failures))
     different = {tuple(answer.token_ids): answer for answer in reversed(drawn)}  # of equals, the first drawn stays

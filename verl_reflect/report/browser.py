@@ -11,15 +11,15 @@ from typing import Any
 
 from verl_reflect.report.advantage import advantages
 from verl_reflect.report.measures import AFTER, headline
-from verl_reflect.report.reading import Sessions, Source
+from verl_reflect.report.reading import Sessions, Subject
 from verl_reflect.report.results import all_measures
-from verl_reflect.report.session import Session, Turn
+from verl_reflect.report.session import ShownSession, ShownTurn, ShownVerdict
 
 MAX_ITEMS = 10_000
 MAX_GROUPS = 2_000
 """More would make the page slow to open: then every second, third, … is shown, and the page says so."""
 
-Pair = tuple[Session | None, Session]
+Pair = tuple[ShownSession | None, ShownSession]
 
 
 class Texts:
@@ -48,7 +48,7 @@ class Browser:
     groups: int
 
 
-def browser(sources: Sequence[Source]) -> Browser:
+def browser(sources: Sequence[Subject]) -> Browser:
     """Everything there is to browse in these sources."""
     texts = Texts()
     pairs = [(number, pair) for number, source in enumerate(sources) for pair in _pairs(source)]
@@ -72,7 +72,7 @@ def _thinned(found: Sequence[Any], most: int) -> Sequence[Any]:
     return [found[place * len(found) // most] for place in range(most)]
 
 
-def _source(source: Source) -> dict[str, Any]:
+def _source(source: Subject) -> dict[str, Any]:
     return {
         "name": source.name,
         "before": source.before_name,
@@ -87,9 +87,9 @@ def _kind(data_source: str, condition: str) -> str:
     return f"{data_source}, {how}"
 
 
-def _pairs(source: Source) -> Iterable[Pair]:
+def _pairs(source: Subject) -> Iterable[Pair]:
     """Each session after with the one on the same item before, sample by sample."""
-    before: dict[tuple[object, ...], list[Session]] = defaultdict(list)
+    before: dict[tuple[object, ...], list[ShownSession]] = defaultdict(list)
     for session in reversed(source.before):
         before[session.data_source, session.condition, session.item].append(session)
     for session in sorted(source.after, key=lambda each: (each.data_source, each.item)):
@@ -97,7 +97,7 @@ def _pairs(source: Source) -> Iterable[Pair]:
         yield (earlier.pop() if earlier else None), session
 
 
-def status(before: Session | None, after: Session) -> str:
+def status(before: ShownSession | None, after: ShownSession) -> str:
     """`fixed`, `broken`, `wrong` (still) or `solved`: in the end before training and after it.
 
     With nothing before: `solved` at the first try, `fixed` by the second, or `wrong`.
@@ -109,7 +109,7 @@ def status(before: Session | None, after: Session) -> str:
     return "fixed" if passed else "wrong"
 
 
-def _item(texts: Texts, source: Source, number: int, pair: Pair) -> dict[str, Any]:
+def _item(texts: Texts, source: Subject, number: int, pair: Pair) -> dict[str, Any]:
     before, after = pair
     return {
         "source": number,
@@ -123,7 +123,7 @@ def _item(texts: Texts, source: Source, number: int, pair: Pair) -> dict[str, An
     }
 
 
-def _words(texts: Texts, source: Source, session: Session) -> dict[str, int]:
+def _words(texts: Texts, source: Subject, session: ShownSession) -> dict[str, int]:
     """What the model is told between its turns."""
     settings = source.settings
     return {
@@ -132,26 +132,31 @@ def _words(texts: Texts, source: Source, session: Session) -> dict[str, int]:
     }
 
 
-def _told(texts: Texts, session: Session) -> dict[str, Any]:
+def _told(texts: Texts, session: ShownSession) -> dict[str, Any]:
     return {
-        "attempt": _turn(texts, session.attempt),
+        "attempt": {**_turn(texts, session.attempt), **_verdict(session.first_verdict)},
         "passed": session.passed,
-        "error": session.error,
         "reflection": _turn(texts, session.reflection) if session.reflection else None,
-        "retries": [_turn(texts, retry) for retry in session.retries],
+        "retries": [
+            {**_turn(texts, retry), **_verdict(verdict)}
+            for retry, verdict in zip(session.retries, session.retry_verdicts, strict=True)
+        ],
         "reward": session.second_try,
-        "last_error": session.last_error,
     }
 
 
-def _turn(texts: Texts, turn: Turn) -> dict[str, Any]:
+def _turn(texts: Texts, turn: ShownTurn) -> dict[str, Any]:
     return {"text": texts.number(turn.text), "tokens": turn.tokens, "cut": turn.truncated}
 
 
-def _groups(source: Source) -> Iterable[tuple[int, Sessions]]:
+def _verdict(verdict: ShownVerdict) -> dict[str, Any]:
+    return {"passed": verdict.passed, "error": verdict.error, "detail": verdict.detail}
+
+
+def _groups(source: Subject) -> Iterable[tuple[int, Sessions]]:
     """The groups of the first and the last training step."""
     for step in sorted({min(source.rollouts), max(source.rollouts)}) if source.rollouts else ():
-        found: dict[str, list[Session]] = defaultdict(list)
+        found: dict[str, list[ShownSession]] = defaultdict(list)
         for session in source.rollouts[step]:
             found[session.group].append(session)
         for group in found.values():
@@ -164,7 +169,7 @@ def _lesson(group: Sessions) -> str:
     return "mixed" if len(passed) > 1 else "none" if passed == {0.0} else "all"
 
 
-def _group(texts: Texts, source: Source, number: int, step: int, group: Sessions) -> dict[str, Any]:
+def _group(texts: Texts, source: Subject, number: int, step: int, group: Sessions) -> dict[str, Any]:
     first = group[0]
     rewards = [session.reward for session in group]
     known = source.settings.estimator == "grpo"

@@ -6,7 +6,7 @@ from pathlib import Path
 from verl_reflect.report.curves import reflection_curves, top_of, training_curves, validation_curves
 from verl_reflect.report.markdown import markdown
 from verl_reflect.report.page import page
-from verl_reflect.report.reading import Source, read_sources
+from verl_reflect.report.reading import Subject, read_sources
 from verl_reflect.report.results import by_label
 
 
@@ -25,7 +25,7 @@ def write_report(folders: Sequence[str], out: Path, plots: Path | None, table: P
         yield from _save_plots(sources, plots)
 
 
-def _save_plots(sources: Sequence[Source], folder: Path) -> Iterator[Path]:
+def _save_plots(sources: Sequence[Subject], folder: Path) -> Iterator[Path]:
     labels = list(by_label(sources))
     read_together = ([*validation_curves(sources), *training_curves(sources)], reflection_curves(sources))
     if any(read_together):

@@ -7,7 +7,7 @@ in them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verl_reflect.report.reading import Source
+from verl_reflect.report.reading import Subject
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Cost:
     seconds: float | None
 
 
-def costs(sources: Sequence[Source]) -> list[Cost]:
+def costs(sources: Sequence[Subject]) -> list[Cost]:
     """Of each training that left transcripts of what it trained on."""
     return [_cost(source) for source in sources if source.rollouts]
 
 
-def _cost(source: Source) -> Cost:
+def _cost(source: Subject) -> Cost:
     sessions = [session for step in source.rollouts.values() for session in step]
     timed = [step.values["timing_s/step"] for step in source.metrics if "timing_s/step" in step.values]
     return Cost(

@@ -13,7 +13,7 @@ from statistics import fmean
 
 from verl_reflect.report.measures import Measure
 from verl_reflect.report.measures import share as share_of
-from verl_reflect.report.reading import Sessions, Source
+from verl_reflect.report.reading import Sessions, Subject
 from verl_reflect.report.results import all_measures, by_label
 from verl_reflect.statistics import Estimate
 
@@ -53,7 +53,7 @@ def top_of(curves: Sequence[Curve]) -> float:
     return min(100.0, 10 * math.ceil(11 * max(highest, default=1.0)))
 
 
-def validation_curves(sources: Sequence[Source]) -> list[Curve]:
+def validation_curves(sources: Sequence[Subject]) -> list[Curve]:
     """A plot for each measure that was validated at two steps or more."""
     return _drawable(
         _curve(each.name, each.data_source, "% of items", sources, partial(_validated, each))
@@ -61,12 +61,12 @@ def validation_curves(sources: Sequence[Source]) -> list[Curve]:
     )
 
 
-def training_curves(sources: Sequence[Source]) -> list[Curve]:
+def training_curves(sources: Sequence[Subject]) -> list[Curve]:
     """The reward of what was trained on."""
     return _drawable([_curve("Reward in training", "retries that pass", "% of retries", sources, _reward)])
 
 
-def reflection_curves(sources: Sequence[Source]) -> list[Curve]:
+def reflection_curves(sources: Sequence[Subject]) -> list[Curve]:
     """Length and diversity of the reflections that were trained on."""
     tokens, differ = partial(_over_rollouts, length), partial(_over_rollouts, diversity)
     return _drawable(
@@ -92,16 +92,16 @@ def diversity(sessions: Sessions) -> float | None:
     return fmean(len(set(texts)) / len(texts) for texts in groups.values()) if groups else None
 
 
-def _validated(measure: Measure, source: Source) -> Series:
+def _validated(measure: Measure, source: Subject) -> Series:
     found = {step: share_of(measure.values(sessions)) for step, sessions in source.validations.items()}
     return {step: value for step, value in found.items() if value}
 
 
-def _reward(source: Source) -> Series:
+def _reward(source: Subject) -> Series:
     return _bare({each.step: each.values.get("reflect/acc") for each in source.metrics})
 
 
-def _over_rollouts(number: Callable[[Sessions], float | None], source: Source) -> Series:
+def _over_rollouts(number: Callable[[Sessions], float | None], source: Subject) -> Series:
     return _bare({step: number(sessions) for step, sessions in source.rollouts.items()})
 
 
@@ -111,7 +111,12 @@ def _bare(found: Mapping[int, float | None]) -> Series:
 
 
 def _curve(
-    title: str, about: str, unit: str, sources: Sequence[Source], series: Callable[[Source], Series], share: bool = True
+    title: str,
+    about: str,
+    unit: str,
+    sources: Sequence[Subject],
+    series: Callable[[Subject], Series],
+    share: bool = True,
 ) -> Curve:
     lines = [_line(label, [series(seed) for seed in seeds]) for label, seeds in by_label(sources).items()]
     return Curve(title, about, unit, tuple(lines), share)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from verl_reflect.report.measures import Measure
-from verl_reflect.report.reading import Source
+from verl_reflect.report.reading import Subject
 from verl_reflect.report.results import all_measures, by_label
-from verl_reflect.report.session import Session
+from verl_reflect.report.session import ShownSession
 
 PASSED = "none"
 
@@ -24,7 +24,7 @@ class ErrorCount:
     after: float
 
 
-def error_counts(sources: Sequence[Source]) -> list[ErrorCount]:
+def error_counts(sources: Sequence[Subject]) -> list[ErrorCount]:
     """Each measure's and label's kinds of error, the most frequent first. Tries that pass are left out."""
     return [
         count
@@ -34,7 +34,7 @@ def error_counts(sources: Sequence[Source]) -> list[ErrorCount]:
     ]
 
 
-def _of_label(label: str, measure: Measure, seeds: Sequence[Source]) -> list[ErrorCount]:
+def _of_label(label: str, measure: Measure, seeds: Sequence[Subject]) -> list[ErrorCount]:
     before = _shares(measure, (session for seed in seeds for session in seed.before))
     after = _shares(measure, (session for seed in seeds for session in seed.after))
     if not after:
@@ -46,13 +46,13 @@ def _of_label(label: str, measure: Measure, seeds: Sequence[Source]) -> list[Err
     ]
 
 
-def _shares(measure: Measure, sessions: Iterable[Session]) -> dict[str, float]:
+def _shares(measure: Measure, sessions: Iterable[ShownSession]) -> dict[str, float]:
     """Share of the sessions by kind of error. Empty without any."""
     counts = Counter(_error(measure, session) for session in sessions if measure.holds(session))
     return {name or "not named": count / counts.total() for name, count in counts.items()}
 
 
-def _error(measure: Measure, session: Session) -> str:
-    error = session.error if measure.first else session.last_error
+def _error(measure: Measure, session: ShownSession) -> str:
+    error = session.first_verdict.error if measure.first else session.last_verdict.error
     passed = session.passed if measure.first else session.in_the_end > 0
     return PASSED if passed else error

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from verl_reflect.records.markdown import markdown_table
-from verl_reflect.report.reading import Source
-from verl_reflect.report.results import Comparison, Row, comparisons, evaluation_grids, rows
+from verl_reflect.report.reading import Subject
+from verl_reflect.report.results import LabelComparison, ResultRow, comparisons, evaluation_grids, rows
 from verl_reflect.statistics import Estimate
 
 _SPECIAL = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>|#"} | {"\n": " "})
 
 
-def markdown(sources: Sequence[Source]) -> str:
+def markdown(sources: Sequence[Subject]) -> str:
     """The table, below it what is better by how much on the same items, and what evaluations printed themselves."""
     header = ("", "", "items", "before", "after", "Δ", "Δ of each seed")
     parts = [
@@ -23,12 +23,12 @@ def markdown(sources: Sequence[Source]) -> str:
     return "\n\n".join([*parts, *evaluated]) + "\n"
 
 
-def _comparison(found: Comparison) -> str:
+def _comparison(found: LabelComparison) -> str:
     one, other = f"{found.label}, {found.measure.name}", f"{found.other}, {found.than.name}"
     return f"- {_safe(one)}, over {_safe(other)}: {found.gain.percent('+')} points"
 
 
-def _row(row: Row) -> list[str]:
+def _row(row: ResultRow) -> list[str]:
     return [
         _safe(row.label),
         _safe(f"{row.measure.name} ({row.measure.data_source})"),

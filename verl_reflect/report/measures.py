@@ -12,7 +12,7 @@ from statistics import fmean, stdev
 
 from verl_reflect.evaluate.measures import ALL, FAILURES, Accuracy, Results
 from verl_reflect.evaluate.record import FIRST_TRY
-from verl_reflect.report.session import CONDITIONS, Item, Session
+from verl_reflect.report.session import CONDITIONS, ItemKey, ShownSession
 from verl_reflect.statistics import Estimate, Z, gain, rate
 
 AFTER = {
@@ -23,7 +23,7 @@ AFTER = {
     "stored": "after a stored reflection",
 }
 
-Values = Mapping[Item, float]
+Values = Mapping[ItemKey, float]
 """Success of each item, 0 to 1."""
 
 
@@ -44,13 +44,13 @@ class Measure:
             return "First try"
         return f"{'Second try' if self.known_failures else 'Within two tries'} {AFTER[self.condition]}"
 
-    def holds(self, session: Session) -> bool:
+    def holds(self, session: ShownSession) -> bool:
         """Whether the session is one that is measured."""
         return session.data_source == self.data_source and session.condition == self.condition
 
-    def values(self, sessions: Iterable[Session]) -> dict[Item, float]:
+    def values(self, sessions: Iterable[ShownSession]) -> dict[ItemKey, float]:
         """Success by item."""
-        found: dict[Item, list[float]] = defaultdict(list)
+        found: dict[ItemKey, list[float]] = defaultdict(list)
         for session in filter(self.holds, sessions):
             found[session.item].append(float(session.passed) if self.first else session.in_the_end)
         return {item: fmean(values) for item, values in found.items()}
@@ -62,9 +62,9 @@ class Measure:
         return next((each for each in accuracies if (each.tried, each.of) == (tried, of) and each.within <= 1), None)
 
 
-def measures(sessions: Iterable[Session]) -> list[Measure]:
+def measures(sessions: Iterable[ShownSession]) -> list[Measure]:
     """Everything that these sessions measure: first tries, then second tries in the order of CONDITIONS."""
-    by_kind: dict[tuple[str, str], list[Session]] = defaultdict(list)
+    by_kind: dict[tuple[str, str], list[ShownSession]] = defaultdict(list)
     for session in sessions:
         by_kind[session.data_source, session.condition].append(session)
     kinds = sorted(by_kind, key=lambda kind: (CONDITIONS.index(kind[1]), kind[0]))
@@ -87,9 +87,9 @@ def headline(found: Sequence[Measure]) -> Measure | None:
     return max(reflected, key=lambda measure: measure.known_failures, default=None)
 
 
-def mean_of_seeds(seeds: Sequence[Values]) -> dict[Item, float]:
+def mean_of_seeds(seeds: Sequence[Values]) -> dict[ItemKey, float]:
     """Each item's mean over the seeds that have it."""
-    found: dict[Item, list[float]] = defaultdict(list)
+    found: dict[ItemKey, list[float]] = defaultdict(list)
     for values in seeds:
         for item, value in values.items():
             found[item].append(value)

@@ -19,10 +19,11 @@
 
   const text = (number) => data.texts[number];
   const number = (value) => value.toLocaleString("en");
-  const verdict = (passed, error) => {
-    const [words, name] = VERDICT[passed];
-    const why = passed || !error || error === "none" ? "" : `: ${error.replaceAll("_", " ")}`;
-    return make("span", { class: name }, words + why);
+  const verdict = (said) => {
+    const [words, name] = VERDICT[said.passed];
+    const why = said.passed || !said.error || said.error === "none" ? "" : `: ${said.error.replaceAll("_", " ")}`;
+    const more = said.passed || !said.detail ? "" : ` (${said.detail})`;
+    return make("span", { class: name }, words + why + more);
   };
 
   // --- One conversation ---------------------------------------------------------------------------------------------
@@ -47,7 +48,7 @@
     return turn(shared ? "model, first attempt (the same for all)" : "model, first attempt", text(session.attempt.text), {
       said: session.attempt,
       trained,
-      remark: verdict(session.passed, session.error),
+      remark: verdict(session.attempt),
     });
   }
 
@@ -66,7 +67,7 @@
       turn(session.retries.length > 1 ? `model, retry ${place + 1}` : "model, retry", text(retry.text), {
         said: retry,
         trained,
-        remark: session.retries.length > 1 ? null : verdict(session.reward > 0, session.last_error),
+        remark: verdict(retry),
       }),
     );
   }
@@ -131,7 +132,7 @@
       make("div", { class: direction === "up" ? "passed" : direction === "down" ? "failed" : "" }, words));
     const first = session.reflection ? reflection(session, source, "trained") : attempt(session, source);
     const after = session.reflection ? session.retries : [];
-    const told = after.map((retry) => make("pre", {}, "retry: ", text(retry.text), " ", after.length > 1 ? "" : verdict(session.reward > 0, session.last_error)));
+    const told = after.map((retry) => make("pre", {}, "retry: ", text(retry.text), " ", verdict(retry)));
     const own = group.shared || !session.reflection ? [] : [attempt(session, source)];
     return make("li", { class: `member ${direction}` }, ...own, first, effect, make("div", { class: "retry" }, ...told));
   }

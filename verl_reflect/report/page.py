@@ -21,16 +21,15 @@ from verl_reflect.report.browser import browser
 from verl_reflect.report.cost import costs
 from verl_reflect.report.curves import Curve, reflection_curves, top_of, training_curves, validation_curves
 from verl_reflect.report.errors import error_counts
-from verl_reflect.report.extras import need_matplotlib
-from verl_reflect.report.looks import SVG_DASHES
-from verl_reflect.report.reading import Source
+from verl_reflect.report.looks import SVG_DASHES, need_matplotlib
+from verl_reflect.report.reading import Subject
 from verl_reflect.report.results import by_label, comparisons, evaluation_grids, rows
 from verl_reflect.report.sayings import Saying, sayings
 from verl_reflect.report.story import story
 from verl_reflect.statistics import Estimate
 
 
-def page(sources: Sequence[Source]) -> str:
+def page(sources: Sequence[Subject]) -> str:
     """The whole report as HTML."""
     environment = Environment(
         loader=PackageLoader("verl_reflect.report", ""),
@@ -89,7 +88,7 @@ def _plots(curves: Sequence[Curve], labels: Sequence[str]) -> list[tuple[Curve, 
     return [(curve, Markup(inline_svg(curve, labels, top))) for curve in curves]
 
 
-def _sayings(sources: Sequence[Source]) -> list[tuple[str, str, list[Saying]]]:
+def _sayings(sources: Sequence[Subject]) -> list[tuple[str, str, list[Saying]]]:
     """Label, when, and the commonest wordings; of the label's seeds together."""
     told = []
     for label, seeds in by_label(sources).items():

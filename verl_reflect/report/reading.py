@@ -5,30 +5,29 @@ training (`trainer.validation_data_dir`, `trainer.rollout_data_dir`). An evaluat
 `transcripts.parquet`; one that was stopped has neither yet, but `journal.jsonl`.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet
 
 from verl_reflect.evaluate.measures import Results
 from verl_reflect.evaluate.summary import Summary
 from verl_reflect.records.metrics_log import FILE_NAME, StepMetrics, read_metrics
-from verl_reflect.report.session import Session, readable, with_conditions
+from verl_reflect.records.transcripts import Transcript, read_transcript, read_transcript_file
+from verl_reflect.report.session import ShownSession, readable, with_conditions
 from verl_reflect.report.settings import Settings
 
 EVALUATION = "transcripts.parquet"
 JOURNAL = "journal.jsonl"
 _SEED = re.compile(r"(?P<label>.+)-(?P<seed>\d+)")
 
-Sessions = Sequence[Session]
+Sessions = Sequence[ShownSession]
 
 
 @dataclass(frozen=True)
-class Source:
+class Subject:
     """One training, or one evaluation of a model."""
 
     label: str
@@ -63,7 +62,7 @@ class Source:
         return bool(self.validations or self.rollouts or self.metrics)
 
 
-def read_sources(arguments: Iterable[str]) -> list[Source]:
+def read_sources(arguments: Iterable[str]) -> list[Subject]:
     """Read folders given as `PATH` or `LABEL=PATH`, in their order.
 
     Without a label it is the folder's name, less a number at the end, which is taken for the seed.
@@ -88,7 +87,7 @@ def _named(argument: str) -> tuple[Path, str, str]:
     return folder, readable(found["label"] if found else folder.resolve().name), seed
 
 
-def _told_apart(sources: Sequence[Source]) -> Iterator[Source]:
+def _told_apart(sources: Sequence[Subject]) -> Iterator[Subject]:
     """Sources of one label with seeds that differ: those of their folders, or else their number."""
     for source in sources:
         same = [each for each in sources if each.label == source.label]
@@ -99,9 +98,9 @@ def _told_apart(sources: Sequence[Source]) -> Iterator[Source]:
             yield replace(source, seed=str(number) if len(same) > 1 else "")
 
 
-def _compared(sources: Iterable[Source]) -> Iterator[Source]:
+def _compared(sources: Iterable[Subject]) -> Iterator[Subject]:
     """Evaluations with the first of them as what was before."""
-    first: Source | None = None
+    first: Subject | None = None
     for source in sources:
         if source.is_run or first is None:
             yield source
@@ -110,7 +109,7 @@ def _compared(sources: Iterable[Source]) -> Iterator[Source]:
             yield replace(source, before=first.after, before_name=first.name, results_before=first.results)
 
 
-def _read(folder: Path, label: str, seed: str) -> Source:
+def _read(folder: Path, label: str, seed: str) -> Subject:
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}; name the folder of a run or an evaluation.")
     if (folder / EVALUATION).exists() or (folder / JOURNAL).exists():
@@ -118,31 +117,33 @@ def _read(folder: Path, label: str, seed: str) -> Source:
     return _run(folder, label, seed)
 
 
-def _evaluation(folder: Path, label: str, seed: str) -> Source:
+def _evaluation(folder: Path, label: str, seed: str) -> Subject:
     """Conversations that were given up or not judged are left out, as the evaluation itself leaves them out."""
     counted = Summary.read(folder).results
     results = [replace(each, data_source=readable(each.data_source)) for each in counted]
-    lines = pyarrow.parquet.read_table(folder / EVALUATION).to_pylist()
-    judged = [line for line in lines if not line.get("given_up") and not line["metrics"]["verifier_error"]]
-    sessions = with_conditions([_session(folder / EVALUATION, number, line) for number, line in enumerate(judged, 1)])
-    return Source(label, seed, settings=Settings.of(folder), after=sessions, after_name=label, results=results)
+    path = folder / EVALUATION
+    lines = enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=1)
+    transcripts = [read_transcript(line, path, number) for number, line in lines]
+    judged = [told for told in transcripts if not told.given_up and not told.metrics["verifier_error"]]
+    sessions = _shown(path, judged)
+    return Subject(label, seed, settings=Settings.of(folder), after=sessions, after_name=label, results=results)
 
 
-def _run(folder: Path, label: str, seed: str) -> Source:
+def _run(folder: Path, label: str, seed: str) -> Subject:
     validations: dict[int, Sessions] = {}
     rollouts: dict[int, Sessions] = {}
     for path in sorted(folder.glob("*/transcripts/*.jsonl"), key=_step):
-        sessions = _transcripts(path)
+        sessions = _shown(path, read_transcript_file(path))
         if sessions:
             of_its_kind = validations if sessions[0].validation else rollouts
-            of_its_kind[_step(path)] = with_conditions(sessions)
+            of_its_kind[_step(path)] = sessions
     metrics = read_metrics(folder / FILE_NAME) if (folder / FILE_NAME).exists() else []
     if not (validations or rollouts or metrics):
         raise ValueError(
             f"{folder} has neither {FILE_NAME} nor */transcripts/*.jsonl (a run), nor {EVALUATION} (an evaluation)."
         )
     before, after = (min(validations), max(validations)) if validations else (0, 0)
-    return Source(
+    return Subject(
         label,
         seed,
         validations,
@@ -163,14 +164,12 @@ def _step(path: Path) -> int:
         raise ValueError(f"{path} should be named after its step, as in 40.jsonl.") from error
 
 
-def _transcripts(path: Path) -> list[Session]:
-    """A last line without its end is one that a running training has not finished."""
-    *lines, _unfinished = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return [_session(path, number, line) for number, line in enumerate(lines, start=1)]
+def _shown(path: Path, transcripts: Iterable[Transcript]) -> list[ShownSession]:
+    return with_conditions([_session(path, number, told) for number, told in enumerate(transcripts, start=1)])
 
 
-def _session(path: Path, number: int, line: str | Mapping[str, Any]) -> Session:
+def _session(path: Path, number: int, told: Transcript) -> ShownSession:
     try:
-        return Session.read(json.loads(line) if isinstance(line, str) else line)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}, session {number}, is not a transcript of this package ({error!r}).") from error
+        return ShownSession.of(told)
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{path}, session {number}, is not a transcript of this package ({error}).") from error

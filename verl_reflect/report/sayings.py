@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from verl_reflect.report.session import Session
+from verl_reflect.report.session import ShownSession
 
 SHOWN = 5
 MAX_CHARS = 200
@@ -25,7 +25,7 @@ class Saying:
     """Of the retries after it, 0 to 1."""
 
 
-def sayings(sessions: Iterable[Session]) -> list[Saying]:
+def sayings(sessions: Iterable[ShownSession]) -> list[Saying]:
     """The commonest wordings that were used more than once."""
     found = count(
         (_NUMBER.sub("#", session.reflection.text), session.second_try)

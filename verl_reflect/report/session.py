@@ -5,14 +5,16 @@ are spelled out, as in `\\x1b`. What is left is still data and is escaped wherev
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-Item = tuple[int, str]
+from verl_reflect.records.transcripts import Judgement, Transcript, Utterance
+from verl_reflect.rollout.ways import WAYS
+
+ItemKey = tuple[int, str]
 """What makes two sessions sessions on the same item: its number and its task."""
 
-CONDITIONS = ("reflect", "blind", "fixed", "swapped", "stored", "first_try")
+CONDITIONS = tuple(WAYS)
 """How a second try came about; `first_try`: there is none, not even after a failure."""
 
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -29,7 +31,7 @@ def _sign(found: re.Match[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Turn:
+class ShownTurn:
     """What the model said at one turn, and how many tokens that took, the end of the turn included."""
 
     text: str
@@ -37,31 +39,44 @@ class Turn:
     truncated: bool = False
 
     @classmethod
-    def read(cls, fields: Mapping[str, Any]) -> "Turn":
+    def of(cls, said: Utterance) -> "ShownTurn":
         """The turn of a transcript."""
-        return cls(readable(fields["text"]), int(fields["tokens"]), bool(fields["truncated"]))
+        return cls(readable(said.text), said.tokens, said.truncated)
 
 
 @dataclass(frozen=True)
-class Session:
+class ShownVerdict:
+    """What the verifier said of a try."""
+
+    passed: bool
+    error: str
+    """As the task names it; `none` if it passed."""
+    detail: str = ""
+    """More, for a person."""
+
+    @classmethod
+    def of(cls, verdict: Judgement) -> "ShownVerdict":
+        """The verdict of a transcript."""
+        return cls(verdict.passed, readable(verdict.category), readable(verdict.detail))
+
+
+@dataclass(frozen=True)
+class ShownSession:
     """One session."""
 
     group: str
     """The same for all reflections on one failed attempt, in training."""
-    item: Item
+    item: ItemKey
     data_source: str
     condition: str
     """One of CONDITIONS, or `""` where the transcript does not say (`with_conditions`)."""
     task: str
-    attempt: Turn
-    passed: bool
-    """At the first try."""
-    error: str
-    """Of the first attempt, as the task names it; `none` if it passed."""
-    reflection: Turn | None
-    retries: tuple[Turn, ...]
-    last_error: str
-    """Of the last try."""
+    attempt: ShownTurn
+    first_verdict: ShownVerdict
+    reflection: ShownTurn | None
+    retries: tuple[ShownTurn, ...]
+    retry_verdicts: tuple[ShownVerdict, ...]
+    """One for each retry."""
     second_try: float
     """Share of the retries that passed."""
     penalty: float
@@ -71,29 +86,37 @@ class Session:
     validation: bool
 
     @classmethod
-    def read(cls, line: Mapping[str, Any]) -> "Session":
-        """A line of a transcript. Raises KeyError, TypeError or ValueError if it is none."""
-        metrics, first_try = line["metrics"], line["first_try"]
-        task, condition = readable(line["task"]), line.get("condition") or ""
+    def of(cls, told: Transcript) -> "ShownSession":
+        """A transcript. Raises ValueError for a condition that there is not."""
+        task, condition = readable(told.task), told.condition or ""
         if condition not in ("", *CONDITIONS):
             raise ValueError(f"the condition is {condition!r}, not one of {', '.join(CONDITIONS)}")
         return cls(
-            group=str(line["key"]).partition("_")[0],
-            item=(int(line.get("item", line["index"])), task),  # an evaluation counts its items over all of its data
-            data_source=readable(line["data_source"]),
+            group=told.group,
+            item=(told.index if told.item is None else told.item, task),
+            data_source=readable(told.data_source),
             condition=condition,
             task=task,
-            attempt=Turn.read(line["attempt"]),
-            passed=bool(first_try["passed"]),
-            error=readable(first_try["category"]),
-            reflection=Turn.read(line["reflection"]) if line["reflection"] else None,
-            retries=tuple(map(Turn.read, line["retries"])),
-            last_error=readable(metrics["category"]),
-            second_try=float(metrics["second_try"]),
-            penalty=float(metrics.get("penalty", 0.0)),
-            own_attempt=bool(line.get("own_attempt", False)),
-            validation=bool(line["validate"]),
+            attempt=ShownTurn.of(told.attempt),
+            first_verdict=ShownVerdict.of(told.first_try),
+            reflection=ShownTurn.of(told.reflection) if told.reflection else None,
+            retries=tuple(map(ShownTurn.of, told.retries)),
+            retry_verdicts=_retry_verdicts(told),
+            second_try=told.number("second_try"),
+            penalty=float(told.metrics.get("penalty", 0.0)),
+            own_attempt=told.own_attempt,
+            validation=told.validate,
         )
+
+    @property
+    def passed(self) -> bool:
+        """At the first try."""
+        return self.first_verdict.passed
+
+    @property
+    def last_verdict(self) -> ShownVerdict:
+        """On the last try."""
+        return (self.first_verdict, *self.retry_verdicts)[-1]
 
     @property
     def in_the_end(self) -> float:
@@ -120,12 +143,20 @@ class Session:
         return self.turn_tokens(("attempt", "reflection", "retry") if self.own_attempt else ("reflection", "retry"))
 
 
-def with_conditions(sessions: Sequence[Session]) -> list[Session]:
+def _retry_verdicts(told: Transcript) -> tuple[ShownVerdict, ...]:
+    """One for each retry. An earlier version wrote only how the last one ended: then that is said of all."""
+    if told.retries and not told.retry_verdicts:
+        ended = ShownVerdict(told.number("second_try") > 0, readable(str(told.metrics["category"])))
+        return (ended,) * len(told.retries)
+    return tuple(map(ShownVerdict.of, told.retry_verdicts))
+
+
+def with_conditions(sessions: Sequence[ShownSession]) -> list[ShownSession]:
     """The sessions of one validation, each data source's with the condition that what happened in it shows."""
     reflected = {session.data_source for session in sessions if session.reflection}
     retried = {session.data_source for session in sessions if session.retries}
 
-    def condition(session: Session) -> str:
+    def condition(session: ShownSession) -> str:
         if session.data_source in reflected:
             return "reflect"
         return "blind" if session.data_source in retried else "first_try"

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from verl_reflect.report.measures import AFTER, Measure, headline
-from verl_reflect.report.reading import Source
-from verl_reflect.report.results import Comparison, Row, all_measures, comparisons, rows
+from verl_reflect.report.reading import Subject
+from verl_reflect.report.results import LabelComparison, ResultRow, all_measures, comparisons, rows
 from verl_reflect.statistics import Estimate
 
 
-def story(sources: Sequence[Source]) -> str:
+def story(sources: Sequence[Subject]) -> str:
     """The paragraph: how each label's second try changed, and how the first label's compares. May be empty."""
     main = headline(all_measures(sources))
     if main is None:
@@ -18,12 +18,12 @@ def story(sources: Sequence[Source]) -> str:
     return " ".join([f"{_opening(main, sources)}: {'; '.join(told)}.", *compared])
 
 
-def _opening(main: Measure, sources: Sequence[Source]) -> str:
+def _opening(main: Measure, sources: Sequence[Subject]) -> str:
     items = max(row.items for row in rows(sources) if row.measure == main)
     return f"{main.name}, on {items:,} {'tasks that the model had failed' if main.known_failures else 'tasks'}"
 
 
-def _told(row: Row) -> str:
+def _told(row: ResultRow) -> str:
     assert row.after is not None  # a row has items
     after = f"{100 * row.after.value:.1f} %"
     if row.before is None:
@@ -36,7 +36,7 @@ def _told(row: Row) -> str:
     return f"{before}, {'a rise' if row.gain.value > 0 else 'a fall'} of {_points(_size(row.gain))}"
 
 
-def _compared(found: Comparison, main: Measure) -> str:
+def _compared(found: LabelComparison, main: Measure) -> str:
     on = "On the same tasks" if found.measure == main else "Where its first try failed,"
     if found.other == found.label:
         here, there = f" {AFTER[found.measure.condition]}", AFTER[found.than.condition]

@@ -1,17 +1,12 @@
 """The controls: the method's rollout with one thing taken away.
 
 *Is it the reflection, or just the second try?* A data column `agent_name` chooses a loop for a row, so that one
-validation measures several on the same failures; `reflect.control` and the recipes choose one for all rows.
+validation measures several on the same failures; `reflect.control` and the recipes choose one for all rows (ways.py).
 """
 
-import asyncio
-from collections import deque
-from typing import ClassVar
-
 from verl_reflect.rollout.dialogue import Conversation, Turn
-from verl_reflect.rollout.loop import ReflectRetryAgentLoop, RetryAgentLoop, SecondTry, Session
-
-POLL_SECONDS = 0.02
+from verl_reflect.rollout.loop import ReflectRetryAgentLoop, RetryAgentLoop, SecondTry
+from verl_reflect.rollout.session import Session, StoredTurn
 
 
 class BlindRetryAgentLoop(RetryAgentLoop):
@@ -38,18 +33,18 @@ class FirstTryAgentLoop(RetryAgentLoop):
 
 
 class GivenReflectionAgentLoop(ReflectRetryAgentLoop):
-    """The retry follows a reflection that the model did not write here. For validation: it is not the model's to learn.
+    """The retry follows a reflection that was not written about this failure. For validation: nothing to learn here.
 
-    Subclasses say whose it is.
+    Subclasses say which.
     """
 
-    def given(self, session: Session, request: Conversation, text: str, token_ids: list[int] | None) -> Turn:
+    def given(self, session: Session, request: Conversation, reflection: StoredTurn) -> Turn:
         """That reflection, as the answer to this session's request. Raises ValueError in training."""
         if not session.validate:
             raise ValueError(
                 "A reflection that the model did not write cannot be trained; use this control in validation."
             )
-        return self.stored_turn(request, text, token_ids, self.settings.max_reflection_tokens)
+        return self.stored_turn(request, reflection, self.settings.max_reflection_tokens)
 
 
 class StoredReflectionAgentLoop(GivenReflectionAgentLoop):
@@ -63,7 +58,7 @@ class StoredReflectionAgentLoop(GivenReflectionAgentLoop):
         """The row's reflection. Raises ValueError if it has none."""
         if session.stored_reflection is None:
             raise ValueError("agent_name: stored_reflection needs rows with a column reflection.")
-        return self.given(session, request, session.stored_reflection, session.stored_reflection_ids)
+        return self.given(session, request, session.stored_reflection)
 
 
 class FixedReflectionAgentLoop(GivenReflectionAgentLoop):
@@ -74,35 +69,23 @@ class FixedReflectionAgentLoop(GivenReflectionAgentLoop):
 
     async def reflect(self, session: Session, request: Conversation) -> Turn:
         """The fixed sentence."""
-        return self.given(session, request, self.settings.fixed_reflection, None)
+        return self.given(session, request, StoredTurn(self.settings.fixed_reflection, None))
 
 
 class SwappedReflectionAgentLoop(GivenReflectionAgentLoop):
-    """Does the content matter? The retry follows what the model wrote about another task of the same data source.
+    """Does the content matter? The retry follows what the model says about its failure at another task.
 
-    Each session writes its own reflection and takes the latest one that was written, in its worker process, about a
-    different task. The first session waits for the second. `reflect.control=swapped`, or `agent_name:
-    swapped_reflection`.
+    The row carries that failure (columns `other_prompt`, `other_attempt`, `other_attempt_ids`), so who is given whose
+    reflection is decided by the data and not by which session ends first. `agent_name: swapped_reflection`. An
+    evaluation needs no such columns: it deals out the reflections that it has (`verl-reflect eval --conditions
+    reflect,swapped`).
     """
 
-    _latest: ClassVar[deque[tuple[Session, Turn]]] = deque(maxlen=256)
-    """Reflections and whose they are, the newest first. Samples of one task can be many in a row."""
-
     async def reflect(self, session: Session, request: Conversation) -> Turn:
-        """Another task's reflection.
-
-        Raises:
-            TimeoutError: none was written within `reflect.generation_timeout`.
-        """
-        own = await super().reflect(session, request)
-        self._latest.appendleft((session, own))
-        other = await asyncio.wait_for(self._others(session), self.settings.generation_timeout)
-        return self.given(session, request, other.utterance.text, list(other.token_ids))
-
-    async def _others(self, session: Session) -> Turn:
-        while True:
-            for writer, reflection in self._latest:
-                same_model, same_data = writer.step == session.step, writer.data_source == session.data_source
-                if same_model and same_data and writer.task != session.task:
-                    return reflection
-            await asyncio.sleep(POLL_SECONDS)
+        """The model's reflection on the other task. Raises ValueError if the row has none."""
+        if session.other_attempt is None:
+            raise ValueError("agent_name: swapped_reflection needs rows with columns other_prompt and other_attempt.")
+        other_task = await self.open(session.other_messages, session.tools)
+        attempt = self.stored_turn(other_task, session.other_attempt, self.settings.max_attempt_tokens)
+        own = await super().reflect(session, await self.asked_to_reflect(session, attempt))
+        return self.given(session, request, StoredTurn(own.utterance.text, list(own.token_ids)))

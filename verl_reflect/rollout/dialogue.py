@@ -16,9 +16,10 @@ from typing import Any
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase
 
-from verl_reflect.config import ReflectConfig
-from verl_reflect.rollout.chat_template import before_special, closing_ids, offer_tools, special_ids
-from verl_reflect.rollout.episode import Utterance
+from verl_reflect.records.transcripts import Utterance
+from verl_reflect.rollout.chat_template import before_special, offer_tools
+from verl_reflect.rollout.session import StoredTurn
+from verl_reflect.rollout.shared import Shared
 
 
 @dataclass(frozen=True)
@@ -50,28 +51,15 @@ class Turn:
 class TurnTakingAgentLoop(AgentLoopBase):
     """An agent loop whose sessions are a dialogue of user turns and model turns.
 
-    verl makes one instance for each session, so what is costly and the same for all is made once in a process.
+    verl makes one instance for each session; `shared` is what all sessions of a configuration have together.
     """
 
     tokenizer: Any  # a Hugging Face tokenizer; verl annotates the factory class
-    _settings: ReflectConfig | None = None
-    _special_ids: frozenset[int] = frozenset()
-    _closing_ids: tuple[int, ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        if self._settings is None:
-            self._prepare_process()
-        assert self._settings is not None
-        self.settings = self._settings
-
-    def _prepare_process(self) -> None:
-        cls = TurnTakingAgentLoop
-        cls._special_ids = special_ids(self.tokenizer)
-        cls._closing_ids = closing_ids(
-            self.tokenizer, self.continuous_token_builder, dict(self.apply_chat_template_kwargs)
-        )
-        cls._settings = ReflectConfig.from_config(self.config)
+        self.shared = Shared.under(self.config, self.tokenizer, self.continuous_token_builder)
+        self.settings = self.shared.settings
 
     async def open(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None) -> Conversation:
         """Start with the task's own messages and the functions that the model may call.
@@ -120,7 +108,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
     def _turn(
         self, conversation: Conversation, token_ids: list[int], log_probs: list[float] | None, remarks: dict[str, Any]
     ) -> Turn:
-        body = before_special(token_ids, self._special_ids)
+        body = before_special(token_ids, self.shared.special_ids)
         utterance = Utterance(
             text=self.tokenizer.decode(body),
             tokens=len(token_ids),
@@ -130,14 +118,15 @@ class TurnTakingAgentLoop(AgentLoopBase):
         )
         return Turn(conversation, tuple(token_ids), body, tuple(log_probs) if log_probs else None, utterance, remarks)
 
-    def stored_turn(self, conversation: Conversation, text: str, token_ids: list[int] | None, limit: int) -> Turn:
+    def stored_turn(self, conversation: Conversation, stored: StoredTurn, limit: int) -> Turn:
         """A turn that the model took earlier, from the data set. A chat marker in its text ends it, as any turn.
 
         (`split_special_tokens` would keep the marker as text, but it changes the tokenizer under threads that use it.)
         """
+        token_ids = stored.token_ids
         if token_ids is None:
-            token_ids = [*self.tokenizer.encode(text, add_special_tokens=False), self._closing_ids[0]]
-        turn = self._turn(conversation, list(token_ids), None, {})
+            token_ids = [*self.tokenizer.encode(stored.text, add_special_tokens=False), self.shared.closing_ids[0]]
+        turn = self._turn(conversation, token_ids, None, {})
         if len(turn.body_ids) <= limit:
             return turn
         kept = turn.body_ids[:limit]
@@ -150,7 +139,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
         before = [*turn.conversation.messages, {"role": "assistant", "content": turn.utterance.text}]
         after = [*before, {"role": "user", "content": text}]
         closed = self.continuous_token_builder.merge_assistant_tokens(
-            list(turn.conversation.token_ids), [*turn.body_ids, *self._closing_ids]
+            list(turn.conversation.token_ids), [*turn.body_ids, *self.shared.closing_ids]
         )
         merged, _, _ = await self.ct_merge_context_msg(before, after, closed.token_ids, [])
         return Conversation(tuple(after), tuple(merged.token_ids))

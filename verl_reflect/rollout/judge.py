@@ -1,9 +1,8 @@
 """Judges responses with the task's reward function, in a process of its own and under a time limit.
 
-The first attempt (judged in the agent loop) and the retry (judged in the reward manager) go through this one class, so
-they cannot be judged differently. A process, because a thread cannot be ended and a regular expression holds the GIL:
-either could stop every other session of the worker. A reward function that raises or hangs gives no verdict at all,
-rather than a failure that would then be trained on.
+First attempts and retries go through this one class, so they cannot be judged differently. A process, because a thread
+cannot be ended and a regular expression holds the GIL: either could stop every other session of the worker. A reward
+function that raises or hangs gives no verdict at all, rather than a failure that would then be trained on.
 """
 
 import asyncio
@@ -22,30 +21,21 @@ from omegaconf import DictConfig, OmegaConf
 from pebble import ProcessPool
 
 from verl_reflect.config import ReflectConfig
+from verl_reflect.records.transcripts import Judgement
+
+MAX_DETAIL_CHARS = 500
+"""Of what a reward function says more; a transcript is no log."""
 
 
 class VerifierError(RuntimeError):
     """The reward function raised, hung or answered with something that is not a score."""
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What the reward function says of one response."""
-
-    score: float
-    """As returned."""
-    passed: bool
-    """The score reaches `reflect.success_threshold`."""
-    category: str = ""
-    """Kind of error, if the reward function names one."""
-    error: str = ""
-    """Why there is no verdict; empty if there is one."""
-
-    def require_verdict(self) -> "Judgement":
-        """Return self, or raise VerifierError if there is no verdict."""
-        if self.error:
-            raise VerifierError(self.error)
-        return self
+def required(judgement: Judgement) -> Judgement:
+    """A judgement that is a verdict. Raises VerifierError, with the reason, if it is none."""
+    if judgement.error:
+        raise VerifierError(judgement.error)
+    return judgement
 
 
 def _module_of_file(path: str) -> ModuleType:
@@ -192,7 +182,8 @@ class Judge:
         score = float(details["score"])
         if not math.isfinite(score):
             return self._no_verdict(f"returned the score {score}")
-        return Judgement(score, score >= self.success_threshold, str(details.get("category", "")))
+        category, detail = (str(details.get(name, "")) for name in ("category", "detail"))
+        return Judgement(score, score >= self.success_threshold, category, detail=detail[:MAX_DETAIL_CHARS])
 
     def _no_verdict(self, what: str) -> Judgement:
         return Judgement(0.0, False, error=f"The reward function {self.function.path}:{self.function.name} {what}.")

@@ -3,7 +3,7 @@
     task ──► first attempt ──► passed? ──yes──► nothing to learn
                                   │no
                                   ▼
-             "that was wrong, reflect" ──► reflection ──► the task again ──► retry ──► reward manager
+             "that was wrong, reflect" ──► reflection ──► the task again ──► retry ──► verdict ──► reward manager
                                            (the row)
 
 Decided here, because the paper leaves it open:
@@ -17,81 +17,21 @@ Decided here, because the paper leaves it open:
 """
 
 import asyncio
-import json
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
-from weakref import WeakValueDictionary
+from typing import Any
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 
 from verl_reflect.config import FirstAttempt
+from verl_reflect.records.transcripts import NOT_GIVEN_AWAY, Episode, Judgement
 from verl_reflect.rollout.dialogue import Conversation, Turn, TurnTakingAgentLoop
-from verl_reflect.rollout.episode import Episode
-from verl_reflect.rollout.judge import Judge, Judgement
+from verl_reflect.rollout.episode import reflection_request
+from verl_reflect.rollout.judge import required
 from verl_reflect.rollout.row import training_row
-from verl_reflect.tasks.registry import task_for
-
-
-@dataclass(frozen=True)
-class Session:
-    """One session of a group, as verl hands it to the loop: a data row and where it belongs."""
-
-    group: str
-    """The same for all sessions that share a first attempt, and the key that keeps them on one server."""
-    number: int
-    """Of the session in its group, from 0."""
-    index: int
-    step: int
-    """The training step: a model of its own."""
-    messages: list[dict[str, Any]]
-    tools: list[dict[str, Any]] | None
-    data_source: str
-    ground_truth: Any
-    extra_info: Any
-    own_attempt: bool
-    """No other session shares its first attempt."""
-    validate: bool
-    sampling_params: dict[str, Any]
-    stored_attempt: str | None
-    stored_attempt_ids: list[int] | None
-    stored_reflection: str | None
-    stored_reflection_ids: list[int] | None
-
-    @classmethod
-    def from_row(cls, row: dict[str, Any], sampling_params: dict[str, Any], *, own_attempt: bool) -> "Session":
-        """Read verl's keyword arguments of `AgentLoopBase.run`. Validation always has attempts of its own."""
-        validate = bool(row["is_validation"])
-        own_attempt = own_attempt or validate
-        return cls(
-            group=f"{row['uid']}-{row['session_id']}" if own_attempt else row["uid"],
-            own_attempt=own_attempt,
-            number=int(row["session_id"]),
-            index=int(row.get("index", 0)),
-            step=int(row["global_steps"]),
-            messages=[dict(message) for message in row["raw_prompt"]],
-            tools=json.loads(row["tools"]) if row.get("tools") else None,
-            data_source=row["data_source"],
-            ground_truth=row["reward_model"]["ground_truth"],
-            extra_info=row.get("extra_info"),
-            validate=validate,
-            sampling_params=sampling_params,
-            stored_attempt=row.get("first_attempt"),
-            stored_attempt_ids=_ids(row.get("first_attempt_ids")),
-            stored_reflection=row.get("reflection"),
-            stored_reflection_ids=_ids(row.get("reflection_ids")),
-        )
-
-    @property
-    def task(self) -> str:
-        """The task's last user message, which the retry repeats."""
-        return next(str(message["content"]) for message in reversed(self.messages) if message["role"] == "user")
-
-
-def _ids(column: Sequence[int] | None) -> list[int] | None:
-    return None if column is None else [int(token) for token in column]
+from verl_reflect.rollout.session import Session
 
 
 @dataclass(frozen=True)
@@ -117,22 +57,6 @@ class SecondTry:
 class RetryAgentLoop(TurnTakingAgentLoop):
     """Attempts a task and, on failure, a second time. Subclasses say how, and which turns are trained."""
 
-    _judge: ClassVar[Judge]
-    _attempts: ClassVar[WeakValueDictionary[str, "asyncio.Task[FirstTry]"]] = WeakValueDictionary()
-    """First attempts by group. Each session holds on to its own until it ends, and then they are gone."""
-
-    def _prepare_process(self) -> None:
-        super()._prepare_process()
-        RetryAgentLoop._judge = Judge.from_config(self.config)
-
-    @classmethod
-    def close(cls) -> None:
-        """End what the loops of this process share. For whoever runs them outside verl's workers, which just end."""
-        if TurnTakingAgentLoop._settings is not None:
-            RetryAgentLoop._judge.close()
-            RetryAgentLoop._attempts.clear()
-            TurnTakingAgentLoop._settings = None
-
     @property
     @abstractmethod
     def trained_turns(self) -> tuple[str, ...]:
@@ -153,62 +77,41 @@ class RetryAgentLoop(TurnTakingAgentLoop):
             one row, of the last turn, so that verl's samples of a validation show the session to its end.
 
         Raises:
-            VerifierError: the reward function gave no verdict on the first attempt of a training session.
+            VerifierError: the reward function gave no verdict on a try of a training session. In validation that try
+                counts as failed, and the metric `verifier_error` is 1.
         """
         started = time.monotonic()
         session = Session.from_row(row, sampling_params, own_attempt="attempt" in self.trained_turns)
         first_try = self._first_try_of_group(session)  # held on to until the session ends
         first = await asyncio.shield(first_try)
-        passed = first.verdict.passed
-        second = SecondTry() if passed else await self.second_try(session, first.attempt)
-        episode = Episode(
-            index=session.index,
-            data_source=session.data_source,
-            task=session.task,
-            attempt=first.attempt.utterance,
-            first_try=first.verdict,
-            reflection=second.reflection.utterance if second.reflection else None,
-            retries=tuple(retry.utterance for retry in second.retries),
-            validate=session.validate,
-            own_attempt=session.own_attempt and first.attempts > 0,
-            attempts=first.attempts,
-            attempts_tokens=first.tokens,
-        )
+        second = SecondTry() if first.verdict.passed else await self.second_try(session, first.attempt)
         seconds = time.monotonic() - started
-        reflections = [second.reflection] if second.reflection else []
-        if session.validate:
-            last = [first.attempt, *reflections, *second.retries][-1]
-            return [training_row(last, episode, seconds)]
-        turns = {"attempt": [first.attempt], "reflection": reflections, "retry": second.retries}
-        rows = [training_row(turn, episode, seconds) for name in self.trained_turns for turn in turns[name]]
-        kept = [turn for name in self._kept_turns(session) for turn in turns[name]] if rows else []
-        return [*(training_row(turn, episode, seconds, kept=True) for turn in kept), *rows]
-
-    def _kept_turns(self, session: Session) -> tuple[str, ...]:
-        """A shared attempt is kept once a group, by its first session."""
-        return tuple(name for name in self.settings.keep if name != "attempt" or session.number == 0)
+        episode = await self._judged(session, first, second)
+        return self._rows(session, first, second, episode, seconds)
 
     def _first_try_of_group(self, session: Session) -> "asyncio.Task[FirstTry]":
-        first_try = self._attempts.get(session.group)
+        first_try = self.shared.first_tries.get(session.group)
         if first_try is None:
             first_try = asyncio.create_task(self._first_try(session))
-            self._attempts[session.group] = first_try
+            self.shared.first_tries[session.group] = first_try
         return first_try
 
     async def _first_try(self, session: Session) -> FirstTry:
         task = await self.open(session.messages, session.tools)
-        if self._takes_stored_attempt(session):
-            assert session.stored_attempt is not None
-            attempt = self.stored_turn(
-                task, session.stored_attempt, session.stored_attempt_ids, self.settings.max_attempt_tokens
-            )
-            return FirstTry(attempt, await self._verdict(attempt, session))
+        if session.stored_attempt is not None and self._takes_stored_attempt(session):
+            attempt = self.stored_turn(task, session.stored_attempt, self.settings.max_attempt_tokens)
+            return FirstTry(attempt, await self.judge(session, attempt))
         if not session.validate and self.settings.first_attempt is FirstAttempt.dataset:
             raise ValueError(
                 "A training row has no first_attempt; add the column, or set reflect.first_attempt=live to attempt it "
                 "now."
             )
         return await self._live_first_try(session, task)
+
+    def _takes_stored_attempt(self, session: Session) -> bool:
+        source = self.settings.first_attempt
+        still_fresh = source is FirstAttempt.mixed and session.step <= self.settings.stale_after
+        return session.validate or source is FirstAttempt.dataset or still_fresh
 
     async def _live_first_try(self, session: Session, task: Conversation) -> FirstTry:
         """Attempt the task until an attempt fails, in training at most `reflect.max_attempts` times."""
@@ -222,25 +125,9 @@ class RetryAgentLoop(TurnTakingAgentLoop):
                 server=session.group,
             )
             attempts.append(attempt)
-            verdict = await self._verdict(attempt, session)
+            verdict = await self.judge(session, attempt)
             if not verdict.passed or len(attempts) == most:
                 return FirstTry(attempt, verdict, len(attempts), sum(made.utterance.tokens for made in attempts))
-
-    async def _verdict(self, attempt: Turn, session: Session) -> Judgement:
-        verdict = await self.judge(session, attempt)
-        return verdict if session.validate else verdict.require_verdict()
-
-    def _takes_stored_attempt(self, session: Session) -> bool:
-        if session.stored_attempt is None:
-            return False
-        source = self.settings.first_attempt
-        still_fresh = source is FirstAttempt.mixed and session.step <= self.settings.stale_after
-        return session.validate or source is FirstAttempt.dataset or still_fresh
-
-    def _sampling_params(self, session: Session, turn: str) -> dict[str, Any]:
-        """verl's, with log-probabilities for the turns that are trained or kept and for no other."""
-        in_a_row = not session.validate and (turn in self.trained_turns or turn in self.settings.keep)
-        return session.sampling_params if in_a_row else {**session.sampling_params, "logprobs": False}
 
     async def task_again(self, turn: Turn, session: Session) -> Conversation:
         """The user turn before a retry: the task's own words, as in the paper."""
@@ -255,14 +142,74 @@ class RetryAgentLoop(TurnTakingAgentLoop):
             server=session.group,
         )
 
+    def _sampling_params(self, session: Session, turn: str) -> dict[str, Any]:
+        """verl's, with log-probabilities for the turns that are trained or kept and for no other."""
+        in_a_row = not session.validate and (turn in self.trained_turns or turn in self.settings.keep)
+        return session.sampling_params if in_a_row else {**session.sampling_params, "logprobs": False}
+
     async def judge(self, session: Session, answer: Turn) -> Judgement:
-        """The verdict on an answer to the session's task."""
-        return await self._judge(
+        """The verdict on an answer to the session's task. Raises VerifierError if a training session gets none."""
+        verdict = await self.shared.judge(
             answer.utterance.text,
             data_source=session.data_source,
             ground_truth=session.ground_truth,
             extra_info=session.extra_info,
         )
+        return verdict if session.validate else required(verdict)
+
+    async def _given_away(self, session: Session, reflection: Turn | None) -> Judgement:
+        """No verdict on this counts as no, and `verifier_error` says so: it is no reason to lose a session."""
+        if reflection is None or reflection.utterance.empty:
+            return NOT_GIVEN_AWAY
+        return await self.shared.judge.given_away(
+            reflection.utterance.text,
+            question=session.task,
+            data_source=session.data_source,
+            ground_truth=session.ground_truth,
+            extra_info=session.extra_info,
+        )
+
+    async def _judged(self, session: Session, first: FirstTry, second: SecondTry) -> Episode:
+        """The session's record, with the verdicts on its second try."""
+        *verdicts, given_away = await asyncio.gather(
+            *(self.judge(session, retry) for retry in second.retries), self._given_away(session, second.reflection)
+        )
+        return Episode(
+            index=session.index,
+            data_source=session.data_source,
+            task=session.task,
+            attempt=first.attempt.utterance,
+            first_try=first.verdict,
+            reflection=second.reflection.utterance if second.reflection else None,
+            retries=tuple(retry.utterance for retry in second.retries),
+            retry_verdicts=tuple(verdicts),
+            given_away=given_away,
+            validate=session.validate,
+            own_attempt=session.own_attempt and first.attempts > 0,
+            attempts=first.attempts,
+            attempts_tokens=first.tokens,
+        )
+
+    def _rows(
+        self, session: Session, first: FirstTry, second: SecondTry, episode: Episode, seconds: float
+    ) -> list[AgentLoopOutput]:
+        """See `run`. `seconds` is what the session took to be generated."""
+        reflections = (second.reflection,) if second.reflection else ()
+        if session.validate:
+            last = (first.attempt, *reflections, *second.retries)[-1]
+            return [training_row(last, episode, seconds)]
+        turns: dict[str, Sequence[Turn]] = {
+            "attempt": (first.attempt,),
+            "reflection": reflections,
+            "retry": second.retries,
+        }
+        rows = [training_row(turn, episode, seconds) for name in self.trained_turns for turn in turns[name]]
+        kept = [turn for name in self._kept_turns(session) for turn in turns[name]] if rows else []
+        return [*(training_row(turn, episode, seconds, kept=True) for turn in kept), *rows]
+
+    def _kept_turns(self, session: Session) -> tuple[str, ...]:
+        """A shared attempt is kept once a group, by its first session."""
+        return tuple(name for name in self.settings.keep if name != "attempt" or session.number == 0)
 
 
 class ReflectRetryAgentLoop(RetryAgentLoop):
@@ -279,14 +226,17 @@ class ReflectRetryAgentLoop(RetryAgentLoop):
 
     async def second_try(self, session: Session, attempt: Turn) -> SecondTry:
         """Reflect, then retry `reflect.retries_per_reflection` times."""
-        wording = (
-            self.settings.reflection_prompt or task_for(session.data_source, self.settings.tasks).reflection_prompt
-        )
-        reflection = await self.reflect(session, await self.user_says(attempt, wording))
+        reflection = await self.reflect(session, await self.asked_to_reflect(session, attempt))
         useless = reflection.utterance.empty or reflection.utterance.forged
         if useless and "retry" not in self.trained_turns:
             return SecondTry(reflection)
-        return SecondTry(reflection, await self._retries(session, reflection))
+        task_again = await self.task_again(reflection, session)
+        retries = (self.retry(session, task_again) for _ in range(self.settings.retries_per_reflection))
+        return SecondTry(reflection, tuple(await asyncio.gather(*retries)))
+
+    async def asked_to_reflect(self, session: Session, attempt: Turn) -> Conversation:
+        """The user turn after a failed attempt: one bit of feedback, that it failed."""
+        return await self.user_says(attempt, reflection_request(self.settings, session.data_source))
 
     async def reflect(self, session: Session, request: Conversation) -> Turn:
         """The reflection: here the model's own."""
@@ -296,8 +246,3 @@ class ReflectRetryAgentLoop(RetryAgentLoop):
             self._sampling_params(session, "reflection"),
             server=session.group,
         )
-
-    async def _retries(self, session: Session, reflection: Turn) -> tuple[Turn, ...]:
-        task_again = await self.task_again(reflection, session)
-        retries = (self.retry(session, task_again) for _ in range(self.settings.retries_per_reflection))
-        return tuple(await asyncio.gather(*retries))

@@ -13,8 +13,8 @@ A turn that is kept in place (training/advantage.py) is such a row too, marked b
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
 
+from verl_reflect.records.transcripts import Episode
 from verl_reflect.rollout.dialogue import Turn
-from verl_reflect.rollout.episode import Episode
 
 
 def training_row(trained: Turn, episode: Episode, seconds: float, *, kept: bool = False) -> AgentLoopOutput:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-Item = TypeVar("Item")
+Each = TypeVar("Each")
 
 
 class Flow:
@@ -43,11 +43,11 @@ class Flow:
             raise self._error
 
 
-async def for_each(items: Iterable[Item], finish: Callable[[Item], Awaitable[None]], flow: Flow) -> None:
+async def for_each(items: Iterable[Each], finish: Callable[[Each], Awaitable[None]], flow: Flow) -> None:
     """Finish all items, opening one after the other as there is room. The first error ends it all."""
     unfinished: set[asyncio.Task[None]] = set()
 
-    async def guarded(item: Item) -> None:
+    async def guarded(item: Each) -> None:
         try:
             await finish(item)
         except Exception as error:

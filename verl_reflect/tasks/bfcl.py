@@ -14,12 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from verl_reflect.data.bfcl import ABSTAINING, CATEGORIES
 from verl_reflect.tasks.base import Item, Task, Verdict
 from verl_reflect.tasks.calls.bfcl_rules import OMITTED, Parameter
 from verl_reflect.tasks.calls.bfcl_schema import openai_tool
-from verl_reflect.tasks.calls.call_matching import CATEGORIES as ERRORS
-from verl_reflect.tasks.calls.call_matching import Arguments, gives_calls_away, judge_calls
+from verl_reflect.tasks.calls.call_matching import CATEGORIES, Arguments, gives_calls_away, judge_calls
 from verl_reflect.tasks.calls.call_text import (
     NO_CALL,
     PROSE,
@@ -28,8 +26,24 @@ from verl_reflect.tasks.calls.call_text import (
     without_parameter,
     wrong_in_number_or_name,
 )
-from verl_reflect.tasks.function_calling import REFLECTION_PROMPT
 from verl_reflect.tasks.ground_truth import read_truth
+from verl_reflect.tasks.wording import REFLECT_ON_CALLS
+
+ABSTAINING = ("irrelevance", "live_irrelevance")
+"""Subsets where no function fits the question: a right response makes no call."""
+
+SUBSETS = (
+    "simple_python",
+    "multiple",
+    "parallel",
+    "parallel_multiple",
+    "live_simple",
+    "live_multiple",
+    "live_parallel",
+    "live_parallel_multiple",
+    *ABSTAINING,
+)
+"""What the leaderboard calls its categories. A row's data source names its own."""
 
 COLUMNS = ("category", "question", "function", "ground_truth")
 
@@ -64,15 +78,15 @@ class AcceptedCall(NamedTuple):
 class Bfcl(Task):
     """Judges calls against `{"category": …, "functions": […], "possible_answer": […]}`, or the same as a JSON string.
 
-    The categories are FunctionCalling's. Where no function fits, a call is an error of `tool`.
+    The error categories are FunctionCalling's. Where no function fits, a call is an error of `tool`.
     """
 
     data_sources = ("bfcl",)
-    categories = ERRORS
-    reflection_prompt = REFLECTION_PROMPT
+    categories = CATEGORIES
+    reflection_prompt = REFLECT_ON_CALLS
 
     def item(self, record: Any) -> Item:
-        """Read a record of `bfcl_source`. The gold response is "" for the rows whose accepted answers none can meet."""
+        """Read a record of `data.bfcl`. The gold response is "" for the rows whose accepted answers none can meet."""
         if not isinstance(record, Mapping) or not set(COLUMNS) <= record.keys():
             raise ValueError(f"a row has the columns {', '.join(COLUMNS)}, not {record!r:.500}")
         truth = {
@@ -125,8 +139,8 @@ def _expected(ground_truth: object) -> tuple[AcceptedCall, ...]:
 
 def _from_truth(ground_truth: object) -> tuple[AcceptedCall, ...]:
     truth = read_truth(ground_truth, ("category", "functions", "possible_answer"))
-    if truth["category"] not in ("simple", *CATEGORIES):
-        raise ValueError(f"'category' must be one of {', '.join(CATEGORIES)}, not {truth['category']!r}")
+    if truth["category"] not in ("simple", *SUBSETS):
+        raise ValueError(f"'category' must be one of {', '.join(SUBSETS)}, not {truth['category']!r}")
     if (truth["category"] in ABSTAINING) != (not truth["possible_answer"]):
         raise ValueError(f"'possible_answer' must be empty for {', '.join(ABSTAINING)}, and for no other category")
     try:

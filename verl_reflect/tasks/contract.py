@@ -14,12 +14,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from verl_reflect.data.maker import read_item
-from verl_reflect.data.sources import Record
 from verl_reflect.finding import Finding
 from verl_reflect.records.parquet import table_of
 from verl_reflect.tasks.base import Item, Task, Verdict
 from verl_reflect.tasks.hostile import responses
+from verl_reflect.tasks.record import Record, read_item
 
 LIMIT_MS = 50.0
 PATIENCE_SECONDS = 5.0

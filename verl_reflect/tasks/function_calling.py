@@ -29,11 +29,7 @@ from verl_reflect.tasks.calls.call_text import (
 from verl_reflect.tasks.calls.same_value import same_value
 from verl_reflect.tasks.calls.xlam import read_record
 from verl_reflect.tasks.ground_truth import call_of, read_truth
-
-REFLECTION_PROMPT = (
-    "You tried performing the task, but failed in generating the correct tool call. Reflect on what went wrong and "
-    "write a short explanation that will help you do better next time."
-)
+from verl_reflect.tasks.wording import REFLECT_ON_CALLS
 
 
 class ExactCall(NamedTuple):
@@ -61,7 +57,7 @@ class FunctionCalling(Task):
 
     data_sources = ("function_calling",)
     categories = CATEGORIES
-    reflection_prompt = REFLECTION_PROMPT
+    reflection_prompt = REFLECT_ON_CALLS
 
     def item(self, record: Any) -> Item:
         """Read a record of the public schema (`Salesforce/xlam-function-calling-60k`: `query`, `tools`, `answers`).

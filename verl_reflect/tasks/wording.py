@@ -8,3 +8,9 @@ REFLECT_ON_ANSWER = (
     "that will help you do better next time."
 )
 """Asks for the reflection after a wrong answer."""
+
+REFLECT_ON_CALLS = (
+    "You tried performing the task, but failed in generating the correct tool call. Reflect on what went wrong and "
+    "write a short explanation that will help you do better next time."
+)
+"""Asks for the reflection after calls that are not those wanted."""

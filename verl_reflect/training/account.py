@@ -1,47 +1,50 @@
 """What a training step took: first attempts, groups thrown away, tokens generated for each token trained."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from verl_reflect.records.transcripts import Transcript
 from verl_reflect.training.pass_rates import PASS_RATES, PassRates
 
 
 @dataclass(frozen=True)
 class Group:
-    """The sessions of one task, as plain dictionaries (`episode` and `reward_extra_info` of each)."""
+    """The sessions of one task."""
 
-    uid: str
-    sessions: Sequence[Mapping[str, Any]]
+    sessions: Sequence[Transcript]
 
-    def _first_attempts(self) -> Sequence[Mapping[str, Any]]:
-        """Of all sessions where each made its own; otherwise the shared one."""
-        episodes = [session["episode"] for session in self.sessions]
-        return episodes if any(episode["own_attempt"] for episode in episodes) else episodes[:1]
+    @property
+    def uid(self) -> str:
+        """What their keys share."""
+        return self.sessions[0].group
+
+    def _first_attempts(self) -> Sequence[Transcript]:
+        """Of all sessions where each made its own; otherwise the shared one, of the first."""
+        return self.sessions if any(session.own_attempt for session in self.sessions) else self.sessions[:1]
 
     @property
     def attempts(self) -> int:
         """First attempts that the model made."""
-        return sum(episode["attempts"] for episode in self._first_attempts())
+        return sum(session.attempts for session in self._first_attempts())
 
     @property
     def attempts_passed(self) -> int:
         """All but the last of a group's attempts, and that too if it passed."""
-        made = [episode for episode in self._first_attempts() if episode["attempts"]]
-        return sum(episode["attempts"] - 1 + episode["first_try"]["passed"] for episode in made)
+        made = [session for session in self._first_attempts() if session.attempts]
+        return sum(session.attempts - 1 + session.first_try.passed for session in made)
 
     @property
-    def tokens(self) -> float:
+    def tokens(self) -> int:
         """All that the model generated for the group, a shared attempt counted once."""
-        own = any(session["episode"]["own_attempt"] for session in self.sessions)
-        shared = 0 if own else self.sessions[0]["episode"]["attempts_tokens"]
-        return shared + sum(session["reward_extra_info"]["generated_tokens"] for session in self.sessions)
+        own = any(session.own_attempt for session in self.sessions)
+        shared = 0 if own else self.sessions[0].attempts_tokens
+        return shared + sum(turn.tokens for session in self.sessions for turn in session.generated)
 
     @property
     def outcomes(self) -> list[float]:
         """How each session ended, 0 to 1."""
-        return [session["reward_extra_info"]["acc"] for session in self.sessions]
+        return [session.number("acc") for session in self.sessions]
 
     @property
     def flat(self) -> str | None:
@@ -53,9 +56,8 @@ class Group:
     @property
     def tries(self) -> tuple[float, int]:
         """(passed, made) of first attempts and second tries together."""
-        second = [session for session in self.sessions if session["episode"]["retries"]]
-        passed = sum(session["reward_extra_info"]["second_try"] for session in second)
-        return self.attempts_passed + passed, self.attempts + len(second)
+        second = [session for session in self.sessions if session.retries]
+        return self.attempts_passed + sum(session.second_try for session in second), self.attempts + len(second)
 
 
 @dataclass
@@ -113,7 +115,7 @@ class StepAccount:
         return metrics
 
     def _tokens_of_solved(self) -> float:
-        lengths = [session["episode"]["attempt"]["tokens"] for group in self.groups for session in group.sessions]
+        lengths = [session.attempt.tokens for group in self.groups for session in group.sessions]
         return self.replaced["solved"] * self.attempts_if_solved * sum(lengths) / len(lengths)
 
 

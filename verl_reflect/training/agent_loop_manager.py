@@ -3,10 +3,10 @@ rates which group is of which row.
 """
 
 from tensordict import TensorDict
-from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ
 from verl.utils import tensordict_utils
 
 from verl_reflect.training.pass_rates import PASS_RATES
+from verl_reflect.training.queue import AgentLoopManagerTQ
 
 
 class ReflectAgentLoopManager(AgentLoopManagerTQ):

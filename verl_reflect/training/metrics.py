@@ -16,8 +16,8 @@ from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
-from verl_reflect.rollout.episode import Episode, Outcome, Utterance
-from verl_reflect.rollout.judge import Judgement
+from verl_reflect.records.transcripts import Episode, Judgement, Utterance
+from verl_reflect.rollout.episode import Outcome
 from verl_reflect.training.account import REPLACED
 
 PAIRS = 128

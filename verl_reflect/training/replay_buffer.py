@@ -3,29 +3,24 @@
 A `ReplayBuffer` for verl's `trainer.v1.sampler.custom_sampler`. Three kinds of group are taken out and replaced by
 fresh tasks: solved at the first try (the loop returned no row: a success teaches nothing and must move no baseline),
 failed (a session died, and a partial group would be compared with the wrong mean), and, with verl's own
-`algorithm.filter_groups`, those in which all reflections earned the same. verl waits 2 s between two looks at the
-queue; this one waits 50 ms.
+`algorithm.filter_groups`, those in which all reflections earned the same.
 """
 
-import json
-import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import transfer_queue as tq
 from omegaconf import DictConfig
-from transfer_queue import KVBatchMeta
-from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
+import verl_reflect.training.advantage  # noqa: F401  (verl finds our estimators once they are imported)
 from verl_reflect.config import FirstAttempt, ReflectConfig
+from verl_reflect.records.transcripts import Transcript, transcript_file, write_transcripts
 from verl_reflect.training.account import Group, StepAccount
 from verl_reflect.training.guards import Watch
 from verl_reflect.training.metrics import Reflection, reflection_metrics
-
-POLL_SECONDS = 0.05
+from verl_reflect.training.queue import VALIDATION, Batch, GroupQueue, by_group
 
 
 class OutOfFailuresError(RuntimeError):
@@ -36,7 +31,7 @@ class AllSessionsFailedError(RuntimeError):
     """A validation has nothing to show, because every one of its sessions ended with an error."""
 
 
-class ReflectReplayBuffer(ReplayBuffer):
+class ReflectReplayBuffer(GroupQueue):
     """verl's synchronous replay buffer, choosing groups for reflect, retry, reward.
 
     Args:
@@ -47,17 +42,7 @@ class ReflectReplayBuffer(ReplayBuffer):
     """
 
     def __init__(self, *, sampler_kwargs: DictConfig, **trainer_arguments: Any):
-        filter_groups = sampler_kwargs.filter_groups
-        super().__init__(
-            sampler_kwargs=sampler_kwargs,
-            poll_interval=POLL_SECONDS,
-            filter_groups_metric=filter_groups.metric if filter_groups.enable else None,
-            max_inflight_gen_batches=filter_groups.max_inflight_gen_batches,
-            train_batch_size=sampler_kwargs.train_batch_size,
-            gen_batch_size=1,
-            sync_refill_failed_groups=True,
-            **trainer_arguments,
-        )
+        super().__init__(sampler_kwargs=sampler_kwargs, **trainer_arguments)
         self._settings = ReflectConfig.from_config(sampler_kwargs)
         self._replaceable = self._settings.max_replaced_groups * sampler_kwargs.train_batch_size
         live = self._settings.first_attempt is not FirstAttempt.dataset
@@ -66,7 +51,7 @@ class ReflectReplayBuffer(ReplayBuffer):
         self._last_written: Path | None = None
         self._watch = Watch(self._settings.guards, Path(sampler_kwargs.default_local_dir))
 
-    def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[KVBatchMeta, dict[str, Any]]:
+    def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Batch, dict[str, Any]]:
         """Wait for `batch_size` groups worth training on (or all validation groups) and take them.
 
         Returns:
@@ -84,36 +69,22 @@ class ReflectReplayBuffer(ReplayBuffer):
             raise AllSessionsFailedError(
                 f"All {batch_size} sessions of the validation at step {global_steps} failed; see the errors above."
             )
-        sessions = self._sessions(batch.keys, partition_id)
+        sessions = self.sessions(batch.keys, partition_id, global_steps)
         self._write_transcripts(sessions, partition_id, global_steps)
-        if partition_id != "val":
+        if partition_id != VALIDATION:
             trained_tokens = sum(tag["response_len"] for tag in batch.tags)
             metrics |= self._metrics(sessions, trained_tokens)
             self._watch.look(global_steps, metrics)
         return batch, metrics
 
-    def _terminal_eviction_reasons(
-        self, global_steps: int, partition_id: str
-    ) -> tuple[set[str], set[str], set[str], Counter[float]]:
-        """verl asks here which finished groups to replace: (stale, without variance, failed, reward counts)."""
-        if partition_id == "val":
-            return super()._terminal_eviction_reasons(global_steps, partition_id)
-        with_rows = {key.split("_")[0] for key in self.partitions[partition_id]}
-        solved = self.finished_keys[partition_id] - with_rows
-        self.finished_keys[partition_id] -= solved  # verl's filter takes a finished group without rows for an error
-        stale, flat, _, counts = super()._terminal_eviction_reasons(global_steps, partition_id)
-        failed = set(self.failure_keys[partition_id])
-        self._note_replaced(solved, failed, flat, partition_id)
-        return stale, flat, solved | failed, counts
-
-    def _note_replaced(self, solved: set[str], failed: set[str], flat: set[str], partition_id: str) -> None:
+    def note_replaced(self, solved: set[str], failed: set[str], flat: list[list[Transcript]]) -> None:
+        """Count them. Raises OutOfFailuresError when they are too many."""
         for uid in solved:
             self._account.solved(uid)
         for uid in failed:
             self._account.failed(uid)
-        keys = [key for key in self.partitions[partition_id] if key.split("_")[0] in flat]
-        for group in _groups(self._sessions(keys, partition_id)) if keys else ():
-            self._account.flat(group)
+        for sessions in flat:
+            self._account.flat(Group(sessions))
         replaced = self._account.replaced
         if replaced.total() > self._replaceable:
             seen = ", ".join(f"{count} {kind}" for kind, count in replaced.items())
@@ -124,17 +95,10 @@ class ReflectReplayBuffer(ReplayBuffer):
                 "limit."
             )
 
-    @staticmethod
-    def _sessions(keys: list[str], partition_id: str) -> dict[str, dict[str, Any]]:
-        """What rows carry besides tokens, by session (`uid_session`): the same in all rows of a session."""
-        data = tq.kv_batch_get(keys=keys, partition_id=partition_id, select_fields=["extra_fields"])
-        return {key.rpartition("_")[0]: row for key, row in zip(keys, data["extra_fields"], strict=True)}
-
-    def _metrics(self, sessions: dict[str, dict[str, Any]], trained_tokens: int) -> dict[str, float]:
-        infos = [session["reward_extra_info"] for session in sessions.values()]
-        numeric = [name for name in infos[0] if name != "category"]
-        metrics = {f"reflect/{name}": float(np.mean([info[name] for info in infos])) for name in numeric}
-        groups = list(_groups(sessions))
+    def _metrics(self, sessions: Sequence[Transcript], trained_tokens: int) -> dict[str, float]:
+        names = [name for name in sessions[0].metrics if name != "category"]
+        metrics = {f"reflect/{name}": float(np.mean([each.number(name) for each in sessions])) for name in names}
+        groups = [Group(of_group) for of_group in by_group(sessions)]
         flat = Counter(group.flat for group in groups)
         metrics["reflect/groups_all_pass"] = flat["all_pass"] / len(groups)
         metrics["reflect/groups_all_fail"] = flat["all_fail"] / len(groups)
@@ -143,31 +107,19 @@ class ReflectReplayBuffer(ReplayBuffer):
         metrics |= {f"reflect/{name}": value for name, value in of_reflections.items()}
         return metrics | self._account.metrics(trained_tokens)
 
-    def _write_transcripts(self, sessions: dict[str, dict[str, Any]], partition_id: str, step: int) -> None:
-        """One JSON line a session beside verl's own dump, which shows the trained row but not the retry."""
-        validating = partition_id == "val"
+    def _write_transcripts(self, sessions: Sequence[Transcript], partition_id: str, step: int) -> None:
+        """Beside verl's own dump, which shows the trained row but not the retry."""
+        validating = partition_id == VALIDATION
         folder = self.sampler_kwargs.validation_data_dir if validating else self.sampler_kwargs.rollout_data_dir
         if not folder:
             return
-        path = Path(folder) / "transcripts" / f"{step}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mode = "a" if path == self._last_written else "w"  # a validation set may come in several batches
+        path = transcript_file(Path(folder), step)
+        write_transcripts(path, sessions, append=path == self._last_written)  # a validation may come in several batches
         self._last_written = path
-        with open(path, mode, encoding="utf-8") as file:
-            for key, session in sorted(sessions.items()):
-                line = {"key": key, "step": step, **session["episode"], "metrics": session["reward_extra_info"]}
-                file.write(json.dumps(line, ensure_ascii=False) + os.linesep)
 
 
-def _groups(sessions: dict[str, dict[str, Any]]) -> Iterable[Group]:
-    """Sessions that belong together, by `uid`."""
-    by_uid: dict[str, list[dict[str, Any]]] = {}
-    for key, session in sessions.items():
-        by_uid.setdefault(key.split("_")[0], []).append(session)
-    return (Group(uid, of_group) for uid, of_group in by_uid.items())
-
-
-def _reflections(sessions: dict[str, dict[str, Any]]) -> list[Reflection]:
+def _reflections(sessions: Sequence[Transcript]) -> list[Reflection]:
     """The sessions' reflections; none of a control that retries without."""
-    said = ((key, session["episode"]["reflection"]) for key, session in sessions.items())
-    return [Reflection(key.split("_")[0], turn["text"], turn["tokens"]) for key, turn in said if turn is not None]
+    return [
+        Reflection(each.group, each.reflection.text, each.reflection.tokens) for each in sessions if each.reflection
+    ]

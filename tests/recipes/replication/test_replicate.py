@@ -7,12 +7,13 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 import pytest
 import torch
+from breaking_cell import breaks_or_takes_a_minute
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from transformers import PreTrainedTokenizerFast
 
-from recipes.replication import grid, tables, training, verl_data
+from recipes.replication import grid, tables, training
 from recipes.replication.calls import ACCOUNTS, TOOLS, Call, CallProblem, Calls
 from recipes.replication.checkpoints import load_start
 from recipes.replication.evaluation import make_exam
@@ -25,6 +26,7 @@ from recipes.replication.replicate import do_all, replicate
 from recipes.replication.rollout import Rollout, Try, failures
 from recipes.replication.starts import Mixture, conversation, phases
 from recipes.replication.training import CHOICES, Row, advantages, grpo, shuffled, train, update
+from recipes.replication.verl_data import make_data
 from recipes.replication.world import Problem, drawn, passed
 from recipes.tiny_model.conversations import encode
 from verl_reflect.reward import compute_score
@@ -216,19 +218,25 @@ def test_the_starts_have_room_to_improve(language: PreTrainedTokenizerFast) -> N
             assert 0.02 < measured["first_try"] < 0.6 and measured["after_reflection"] < 0.6
 
 
-def test_a_training_is_the_same_every_time(language: PreTrainedTokenizerFast) -> None:
+@pytest.fixture
+def few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of training on few failures."""
+    monkeypatch.setattr(training, "GROUPS", 4)
+
+
+def test_a_training_is_the_same_every_time(language: PreTrainedTokenizerFast, few_groups: None) -> None:
     outcomes = []
     for _ in range(2):
         model = load_start("llama-small")
         rollout, failed = _some_failures(model, language)
-        steps = list(islice(train(model, rollout, failed * 12, CHOICES["method"], seed=1), 1))
+        steps = list(islice(train(model, rollout, failed * 2, CHOICES["method"], seed=1), 1))
         outcomes.append((steps, float(model.model.embed_tokens.weight.detach().sum())))
     assert outcomes[0] == outcomes[1]
 
 
-def test_a_cell_trains_in_every_way_and_examines_in_both_worlds(tmp_path: Path) -> None:
+def test_a_cell_trains_in_every_way_and_examines_in_both_worlds(tmp_path: Path, few_groups: None) -> None:
     """One step of each training, on few items, and what the tables read from it."""
-    work = Work(steps=1, items=10, training_failures=32)
+    work = Work(steps=1, items=10, training_failures=8)
     wanted = [Cell("qwen2", "small", "calls", seed) for seed in (1, 2)]
     for cell in wanted:
         grid.do(cell, tmp_path, work)
@@ -297,14 +305,8 @@ def test_a_missing_start_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Mon
     assert not (tmp_path / "out").exists()
 
 
-def _breaks_or_takes_a_minute(cell: Cell, out: Path, work: Work) -> None:
-    if cell.seed == 1:
-        raise ValueError("broken")
-    time.sleep(60)
-
-
 def test_a_cell_that_breaks_ends_the_others_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recipes.replication.replicate.do", _breaks_or_takes_a_minute)
+    monkeypatch.setattr("recipes.replication.replicate.do", breaks_or_takes_a_minute)
     cells = [Cell("qwen2", "small", "calls", seed) for seed in (1, 2, 3, 4)]
     started = time.monotonic()
     with pytest.raises(ValueError, match="broken"):
@@ -318,9 +320,8 @@ def test_without_a_clone_nothing_is_computed(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_data_for_verl_are_failures_of_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    verl_data.main(["--start", "llama-small", "--world", "calls", "--out", str(tmp_path), "--train=20", "--held-out=5"])
-    train_file, validation_file = map(Path, capsys.readouterr().out.split())
+def test_data_for_verl_are_failures_of_the_start(tmp_path: Path) -> None:
+    train_file, validation_file = make_data(tmp_path, "llama-small", "calls", train=20, held_out=5, seed=0)
     rows, validated = (parquet.read_table(path).to_pylist() for path in (train_file, validation_file))
     assert len(rows) == 20 and [row["agent_name"] for row in validated].count("blind_retry") == 5
     for row in rows:

@@ -6,12 +6,14 @@ from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
+from report_folders import line
 
-from recipes.tiny_model.compare import COMPARED, LABELS, STEPS, Comparison, handed_over_source
+from recipes.tiny_model.compare import COMPARED, LABELS, STEPS, ComparedTrainings, handed_over_source
 from recipes.tiny_model.comparison_table import FIXED, HANDED_OVER, OWN, TOKENS, publish, rows
+from verl_reflect.demo.accuracies import FIRST_TRY, REFLECT
 from verl_reflect.demo.data import CHECKPOINT, SECOND_TRIES, make_data
-from verl_reflect.demo.measures import FIRST_TRY, REFLECT
 from verl_reflect.demo.training import ToyTraining
+from verl_reflect.records.transcripts import Utterance
 
 ITEMS = 4
 
@@ -22,9 +24,11 @@ def write(training: ToyTraining, step: int, passed: dict[str, int], kind: str = 
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [
         {
-            "data_source": source,
-            "index": item,
-            "reflection": {"text": f"{training.folder.name} {item}", "token_ids": [item]},
+            **line(
+                index=item,
+                data_source=source,
+                reflection=Utterance(f"{training.folder.name} {item}", 3, token_ids=(item,)),
+            ),
             "metrics": {"first_try": float(item < n), "second_try": float(item < n), "generated_tokens": 30.0},
         }
         for source, n in passed.items()
@@ -34,9 +38,9 @@ def write(training: ToyTraining, step: int, passed: dict[str, int], kind: str = 
 
 
 @pytest.fixture
-def comparison(tmp_path: Path) -> Comparison:
+def comparison(tmp_path: Path) -> ComparedTrainings:
     """Two seeds: after training seed 1 passes 1 item everywhere and seed 2 passes 3; nothing passes before."""
-    made = Comparison(tmp_path, seeds=(1, 2))
+    made = ComparedTrainings(tmp_path, seeds=(1, 2))
     sources = [measure.data_source for measure in OWN]
     for seed, passed in ((1, 1), (2, 3)):
         for name in COMPARED:
@@ -53,7 +57,7 @@ def test_every_choice_has_a_label() -> None:
     assert COMPARED.keys() == LABELS.keys()
 
 
-def test_each_choice_is_a_row_with_the_mean_over_seeds(comparison: Comparison) -> None:
+def test_each_choice_is_a_row_with_the_mean_over_seeds(comparison: ComparedTrainings) -> None:
     untrained, method, *others = rows(comparison)
     assert [row.name for row in (method, *others)] == list(COMPARED)
     assert untrained.cells[REFLECT.name].value == 0 and HANDED_OVER not in untrained.cells
@@ -62,7 +66,7 @@ def test_each_choice_is_a_row_with_the_mean_over_seeds(comparison: Comparison) -
     assert method.cells[TOKENS].value == ITEMS * 30
 
 
-def test_the_table_and_its_numbers_are_written(comparison: Comparison, tmp_path: Path) -> None:
+def test_the_table_and_its_numbers_are_written(comparison: ComparedTrainings, tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- comparison -->\nold\n<!-- /comparison -->\nafter\n")
     publish(comparison, tmp_path, readme)
@@ -72,7 +76,7 @@ def test_the_table_and_its_numbers_are_written(comparison: Comparison, tmp_path:
     assert json.loads((tmp_path / "comparison.json").read_text())["grpo"][TOKENS] == [120.0, 120.0, 120.0]
 
 
-def test_what_a_training_is_told(comparison: Comparison) -> None:
+def test_what_a_training_is_told(comparison: ComparedTrainings) -> None:
     def told(name: str) -> list[str]:
         return comparison.training(name, 1).command()
 
@@ -83,7 +87,7 @@ def test_what_a_training_is_told(comparison: Comparison) -> None:
     assert told("all")[-3:] == ["reflect.credit=all", "reflect.first_attempt=live", "trainer.val_before_train=False"]
 
 
-def test_reflections_are_handed_over_token_by_token(comparison: Comparison) -> None:
+def test_reflections_are_handed_over_token_by_token(comparison: ComparedTrainings) -> None:
     make_data(comparison.data, CHECKPOINT, train=8, held_out=ITEMS, second_tries=tuple(SECOND_TRIES), seed=0)
     comparison._write_reflections()
     handed: list[dict[str, Any]] = parquet.read_table(comparison.handed_over.data / "validation.parquet").to_pylist()

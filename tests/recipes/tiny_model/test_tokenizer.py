@@ -5,7 +5,7 @@ import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
 
-from recipes.tiny_model.conversations import Mixture, Turn, conversation, encode, encode_question
+from recipes.tiny_model.conversations import Exchange, Mixture, conversation, encode, encode_question
 from recipes.tiny_model.model import build_model
 from recipes.tiny_model.reflections import every_sentence
 from verl_reflect.demo.problems import all_problems
@@ -13,13 +13,13 @@ from verl_reflect.demo.problems import all_problems
 DRAWN = Mixture(short=0.0, blind=0.3, answers_right=0.5, hints_right=0.5, kinds=(1, 1, 1, 4))
 
 
-def messages(turns: list[Turn]) -> list[dict[str, str]]:
+def messages(turns: list[Exchange]) -> list[dict[str, str]]:
     said = [(("user", turn.user), ("assistant", turn.assistant)) for turn in turns]
     return [{"role": role, "content": content} for turn in said for role, content in turn]
 
 
 @pytest.fixture(scope="module")
-def conversations() -> list[list[Turn]]:
+def conversations() -> list[list[Exchange]]:
     rng = random.Random(0)
     return [conversation(rng.choice(all_problems()).shuffled(rng), DRAWN, rng) for _ in range(50)]
 
@@ -36,7 +36,9 @@ def test_every_word_is_one_token(tokenizer: PreTrainedTokenizerFast) -> None:
         assert len(tokenizer.encode(sentence)) == len(sentence.split())
 
 
-def test_text_and_ids_survive_a_round_trip(tokenizer: PreTrainedTokenizerFast, conversations: list[list[Turn]]) -> None:
+def test_text_and_ids_survive_a_round_trip(
+    tokenizer: PreTrainedTokenizerFast, conversations: list[list[Exchange]]
+) -> None:
     for turns in conversations:
         text = tokenizer.apply_chat_template(messages(turns), tokenize=False)
         ids = tokenizer.encode(text)
@@ -45,7 +47,7 @@ def test_text_and_ids_survive_a_round_trip(tokenizer: PreTrainedTokenizerFast, c
 
 
 def test_a_saved_folder_gives_the_same_tokens_through_auto_tokenizer(
-    tokenizer: PreTrainedTokenizerFast, conversations: list[list[Turn]], tmp_path: Path
+    tokenizer: PreTrainedTokenizerFast, conversations: list[list[Exchange]], tmp_path: Path
 ) -> None:
     tokenizer.save_pretrained(tmp_path)
     build_model(tokenizer, seed=0).config.save_pretrained(tmp_path)  # its model type decides what AutoTokenizer loads
@@ -58,7 +60,7 @@ def test_a_saved_folder_gives_the_same_tokens_through_auto_tokenizer(
 
 
 def test_training_text_is_the_token_stream_that_verl_builds(
-    tokenizer: PreTrainedTokenizerFast, conversations: list[list[Turn]]
+    tokenizer: PreTrainedTokenizerFast, conversations: list[list[Exchange]]
 ) -> None:
     builder = create_continuous_token_builder(tokenizer, hf_model_type="qwen2")
     for turns in conversations:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
+from judging_daemon import is_daemon_that_judges
 
-from verl_reflect.rollout.judge import Judge, RewardFunction
+from verl_reflect.rollout.judge import Judge, RewardFunction, required
 from verl_reflect.tasks.math import Math
 from verl_reflect.tasks.maths import grading_process
 from verl_reflect.tasks.maths.grader import GRADER, Grader, PastLimitsError
@@ -153,13 +154,9 @@ def _judged(answer: str) -> tuple[str, int]:
     return category, GRADER._process.pid
 
 
-def _is_daemon_that_judges(answer: str) -> tuple[bool, str]:
-    return multiprocessing.current_process().daemon, _judged(answer)[0]
-
-
 def test_in_a_daemonic_process_which_may_have_no_children_of_multiprocessing() -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(_is_daemon_that_judges, [r"\frac{2}{4}"]) == (True, "none")
+        assert pool.apply(is_daemon_that_judges, [r"\frac{2}{4}"]) == (True, "none")
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -175,7 +172,7 @@ async def test_in_the_judges_process() -> None:
     judge = Judge(RewardFunction(), 1.0, 60.0)
     for answer, category in ((r"\frac{2}{4}", "none"), ("0.51", "wrong_answer"), (POWERS, "timeout"), ("1/2", "none")):
         said = await judge(rf"\boxed{{{answer}}}", data_source="math", ground_truth="0.5", extra_info=None)
-        assert (said.require_verdict().category, said.passed) == (category, category == "none")
+        assert (required(said).category, said.passed) == (category, category == "none")
     judge.close()
 
 

@@ -16,7 +16,7 @@ from verl_reflect.tasks.ground_truth import call_of, read_json_text
 
 COLUMNS = ("query", "tools", "answers")
 
-Record = tuple[str, list[dict[str, Any]], list[tuple[str, dict[str, Any]]]]
+XlamRecord = tuple[str, list[dict[str, Any]], list[tuple[str, dict[str, Any]]]]
 """The question, the tools in OpenAI's schema, and the name and arguments of each call."""
 
 _OPTIONAL = re.compile(r",\s*optional\s*\Z|\AOptional\[", re.IGNORECASE)
@@ -25,7 +25,7 @@ _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean
 _LISTS = ("list", "tuple", "set")
 
 
-def read_record(record: object) -> Record:
+def read_record(record: object) -> XlamRecord:
     """Raises ValueError, naming the fault, for a malformed record, and for calls that its tools do not allow."""
     if not isinstance(record, Mapping) or not set(COLUMNS) <= record.keys():
         raise ValueError(f"a row has the columns {', '.join(COLUMNS)}, not {record!r:.500}")

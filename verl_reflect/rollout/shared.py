@@ -1,0 +1,62 @@
+"""What the sessions of one configuration share in a process.
+
+verl makes an agent loop for each session, so what is costly and the same for all is made once. Nothing is kept on a
+class: a second configuration in the same process, such as an evaluation's beside a training's, has its own.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
+
+from omegaconf import DictConfig
+
+from verl_reflect.config import ReflectConfig
+from verl_reflect.rollout.chat_template import closing_ids, special_ids
+from verl_reflect.rollout.judge import Judge
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Made from one configuration and one tokenizer."""
+
+    config: DictConfig
+    tokenizer: Any
+    settings: ReflectConfig
+    special_ids: frozenset[int]
+    """Tokens that end a turn."""
+    closing_ids: tuple[int, ...]
+    """What a turn of the model is closed with."""
+    judge: Judge
+    first_tries: "WeakValueDictionary[str, asyncio.Task[Any]]" = field(default_factory=WeakValueDictionary)
+    """First attempts by group. Each session holds on to its own until it ends, and then they are gone."""
+
+    _made: ClassVar[dict[tuple[int, int], "Shared"]] = {}
+    """By identity of configuration and tokenizer, which each of these holds on to."""
+
+    @classmethod
+    def under(cls, config: DictConfig, tokenizer: Any, builder: Any) -> "Shared":
+        """What belongs to this configuration and tokenizer, made at the first call.
+
+        Args:
+            builder: verl's continuous-token builder for the tokenizer's model.
+        """
+        key = id(config), id(tokenizer)
+        if key not in cls._made:
+            template_arguments = dict(config.data.get("apply_chat_template_kwargs") or {})
+            cls._made[key] = cls(
+                config,
+                tokenizer,
+                ReflectConfig.from_config(config),
+                special_ids(tokenizer),
+                closing_ids(tokenizer, builder, template_arguments),
+                Judge.from_config(config),
+            )
+        return cls._made[key]
+
+    @classmethod
+    def close(cls) -> None:
+        """End all of them. For whoever runs loops outside verl's workers, which just end."""
+        for shared in cls._made.values():
+            shared.judge.close()
+        cls._made.clear()

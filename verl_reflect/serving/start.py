@@ -1,0 +1,148 @@
+"""A model that is only asked: all that `verl-reflect mine` and `verl-reflect eval` have in common before the servers
+start, while they answer, and in what is said of their answers afterwards.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from rich.console import Console
+
+from verl_reflect.checks.data import ROWS_LOOKED_AT
+from verl_reflect.checks.doctor import USUAL_OVERRIDES, composed
+from verl_reflect.checks.every import CHECKS
+from verl_reflect.checks.run import Run
+from verl_reflect.plugin import register
+from verl_reflect.records.model_identity import ModelIdentity, template_hash
+from verl_reflect.records.parquet import file_hash
+from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.serving import engine
+from verl_reflect.serving.fleet import Fleet, Server, in_short
+from verl_reflect.serving.flow import Flow
+from verl_reflect.serving.prompts import Prompts
+from verl_reflect.serving.queries import read_tables
+from verl_reflect.tasks.registry import task_for
+
+Start = Callable[[DictConfig], Awaitable[list[Server]]]
+"""Starts the servers of a configuration, as `engine.start` does."""
+Work = Callable[[Fleet, Flow], Awaitable[None]]
+"""Asks the servers, as many answers at once as there is room for."""
+
+
+class StartError(RuntimeError):
+    """There are no servers."""
+
+
+def configuration(overrides: Sequence[str]) -> DictConfig:
+    """verl's configuration with what generating alone wants, and the user's overrides, of which the last word is."""
+    register()  # with verl in this process our groups are found
+    config = composed([*engine.OVERRIDES, *(overrides or USUAL_OVERRIDES)])
+    if OmegaConf.select(config, "ray_kwargs.ray_init.runtime_env.env_vars.VERL_PLATFORM") == "cpu":
+        from verl_reflect.cpu.callback import use_cpu
+
+        use_cpu()
+    OmegaConf.resolve(config)
+    return config
+
+
+def data_files(config: DictConfig, key: str) -> list[Path]:
+    """The files of `data.train_files` or `data.val_files`."""
+    files = config.data[key]
+    return [Path(path).expanduser() for path in (files if isinstance(files, ListConfig) else [files])]
+
+
+class Serving:
+    """One configuration, the rows that its model is asked about, and the servers that answer.
+
+    Args:
+        checked: What of `CHECKS` is looked at before anything else.
+        data: Parquet files.
+        in_flight: Answers asked for at once; 0 for twice what the servers hold.
+
+    Attributes:
+        run: The configuration, with the model's tokenizer.
+        table: The rows of all files.
+        dead_servers: Servers that died on the way. Others did their work.
+
+    Raises:
+        UnfitError, ValueError: in one sentence, for what cannot work.
+    """
+
+    def __init__(self, config: DictConfig, checked: Sequence[str], data: Sequence[Path], in_flight: int = 0):
+        self.run = Run(config)
+        for name in checked:
+            CHECKS[name](self.run)
+        self.config, self.data = config, list(data)
+        self.table: pa.Table = read_tables(self.data, config.data.prompt_key)
+        self._reward_function = RewardFunction.from_config(config)
+        self._check_judgeable()
+        self.prompts = Prompts(self.run)
+        self.in_flight = in_flight or 2 * config.actor_rollout_ref.rollout.max_num_seqs * engine.count(config)
+        self.dead_servers: list[str] = []
+
+    def origin(self, sampling: Mapping[str, Any], **choices: Any) -> dict[str, Any]:
+        """Where answers come from: model, template, sampling, the command's own choices, data, versions."""
+        return {
+            "model": asdict(ModelIdentity.of(self.run.model.path)),
+            "chat_template": template_hash(self.run.tokenizer.chat_template, self.prompts.template_arguments),
+            "sampling": sampling,
+            **choices,
+            "data": [{"file": path.name, "sha256": file_hash(path)} for path in self.data],
+            "engine": self.run.rollout.name,
+            "verl": version("verl"),
+            "verl_reflect": version("verl-reflect"),
+        }
+
+    def belongs_to(self, origin: Mapping[str, Any], *choices: str) -> dict[str, Any]:
+        """What a journal must agree with to be gone on with.
+
+        Args:
+            choices: Those of the command's own in the origin that decide what an answer is.
+        """
+        return {
+            **{name: origin[name] for name in ("chat_template", "sampling", *choices, "data")},
+            "model": ModelIdentity(**origin["model"]).known_before_loading,
+            "verifier": asdict(self._reward_function),
+            "longest_prompt": self.config.data.max_prompt_length,
+        }
+
+    def serve(self, work: Work, start: Start) -> None:
+        """Start the servers, do the work with them, and stop them. Raises StartError if there are none."""
+        try:
+            asyncio.run(self._served(work, start))
+        finally:
+            engine.stop()
+
+    async def _served(self, work: Work, start: Start) -> None:
+        fleet = Fleet(await self._started(start))
+        await work(fleet, Flow(self.in_flight))
+        self.dead_servers = fleet.dead
+
+    async def _started(self, start: Start) -> list[Server]:
+        with Console(stderr=True).status("Starting the servers (minutes) ..."):
+            try:
+                return await start(self.config)
+            except Exception as error:  # of Ray, of verl, of the engine
+                raise StartError(
+                    f"The servers did not start: {in_short(error)} Ray's logs have more; add "
+                    "++ray_kwargs.ray_init.log_to_driver=true to see them here."
+                ) from error
+
+    def _check_judgeable(self) -> None:
+        """Refuse a data source without a task, and a malformed one of the first rows."""
+        function = self._reward_function
+        if not function.judges_by_task:
+            return  # a user's function is not run in the driver
+        for source in self.table["data_source"].unique().to_pylist():
+            task_for(source, self.config.reflect.tasks)
+        rows = self.table.select(["data_source", "reward_model"]).slice(0, ROWS_LOOKED_AT).to_pylist()
+        for index, row in enumerate(rows):
+            try:
+                function.load()(row["data_source"], "", row["reward_model"]["ground_truth"], **function.kwargs)
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"Row {index} cannot be judged: {error}") from error
