@@ -43,13 +43,13 @@ def rows_of(training: ToyTraining) -> list[Row]:
     """verl's rows, made again from the tokens in its transcripts."""
     language, groups = tokenizer(), dict[str, int]()
     rollout, rows = Rollout(WORLDS["calls"], language), []
-    for line in read_transcripts(training.folder / "rollout", 1):
-        group = groups.setdefault(line["key"].split("_")[0], len(groups))
-        asked = rollout.question(line["task"])
-        said = line["reflection"]["token_ids"]
-        given = rollout.after(asked, line["attempt"]["token_ids"]) + rollout.request
+    for told in read_transcripts(training.folder / "rollout", 1):
+        group = groups.setdefault(told.group, len(groups))
+        asked = rollout.question(told.task)
+        said = list(told.reflection.token_ids)
+        given = rollout.after(asked, list(told.attempt.token_ids)) + rollout.request
         trained = [False] * len(given) + [True] * len(said)
-        rows.append(Row(given + said, trained, line["metrics"]["second_try"], group, len(said)))
+        rows.append(Row(given + said, trained, told.second_try, group, len(said)))
     return rows
 
 
@@ -72,5 +72,5 @@ def test_the_miniatures_update_is_verls(training: ToyTraining) -> None:
 
 
 def test_its_validation_makes_both_second_tries(training: ToyTraining, tmp_path: Path) -> None:
-    sources = {line["data_source"] for line in training.validation(1)}
+    sources = {told.data_source for told in training.validation(1)}
     assert sources == {"function_calling/reflect", "function_calling/blind"}
