@@ -4,7 +4,8 @@
 
 Both read and judge the same text for the same rows, in turns within one run. Ours is timed through `compute_score`,
 with the ground truth as the JSON text of a data set, which is prepared once for a row, and also as a mapping, which is
-prepared each time. Without FOLDER only our function calling is timed, on calls made up here.
+prepared each time. Without FOLDER only our function calling is timed, on calls made up here. `bench_verdicts.py` has
+every task at a glance.
 """
 
 import json

@@ -3,6 +3,7 @@
     python benchmarks/bench_countdown.py
 
 Our verifier reads the whole response; reasoning-gym's is given the bare answer, because it does not look for one.
+`bench_verdicts.py` has every task at a glance, and Countdown's answers in LaTeX.
 """
 
 import time

@@ -277,3 +277,9 @@ def test_a_jsonl_file_is_a_source(tmp_path: Path) -> None:
     made = make_dataset(Echo(), open_source(str(tmp_path / "a.jsonl")), SIZES, seed=1, out=tmp_path / "out")
     assert (made.rows, made.rejected) == (20, 1)
     assert made.first_rejection.startswith("row 21: not JSON")
+
+
+def test_a_jsonl_file_in_utf_16_loses_no_row(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, records(20))) + "\n", encoding="utf-16")
+    made = make_dataset(Echo(), open_source(str(tmp_path / "a.jsonl")), SIZES, seed=1, out=tmp_path / "out")
+    assert (made.rows, made.rejected) == (20, 0)

@@ -27,6 +27,27 @@ FILES = {
 }
 
 
+ENCODINGS = ("utf-8-sig", "utf-16", "utf-32")
+
+
+@pytest.mark.parametrize("encoding", [*ENCODINGS, "utf-16-be", "utf-32-be"])
+@pytest.mark.parametrize("name", [name for name in FILES if name != "spreadsheet.csv"])
+def test_a_byte_order_mark_says_what_the_text_is_written_in(tmp_path: Path, name: str, encoding: str) -> None:
+    """PowerShell's `>` makes UTF-16, spreadsheets mark their UTF-8, and an array after a mark is still an array."""
+    path = tmp_path / name
+    mark = "" if encoding in ENCODINGS else "\ufeff"  # these codecs write it themselves
+    path.write_bytes((mark + FILES[name]).encode(encoding))
+    assert list(iter_records(str(path))) == RECORDS
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_another_encoding_without_a_mark_is_refused(tmp_path: Path, name: str, encoding: str) -> None:
+    (tmp_path / name).write_bytes(FILES[name].removeprefix("\ufeff").encode(encoding))
+    with pytest.raises(ValueError, match="is not UTF-8 text and has no byte order mark: save it as UTF-8"):
+        list(iter_records(str(tmp_path / name)))
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_text_file_gives_its_records_each_time(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
@@ -68,6 +89,9 @@ def test_a_record_that_cannot_be_read_says_so_and_the_others_follow(
         ("notes.txt", b"hello", r"notes.txt is read only as one of .parquet, .json, .jsonl, .csv"),
         ("a.parquet", b"not parquet at all", r"a.parquet cannot be read as parquet: "),
         ("a.json", b'[{"a": 1},', r"a.json is not JSON: "),
+        ("a.json", b'[{"a": "\xff"}]', r"a.json is not JSON: 'utf-8' codec"),
+        ("a.json", b"[" * 200_000, r"a.json is not JSON: "),
+        ("a.jsonl", '{"a": 1}\n{"a": 2}\n'.encode("utf-16")[:-1], r"a.jsonl cannot be read as utf-16: "),
         ("a.csv", b"a\n\xff\n", r"a.csv cannot be read as CSV: 'utf-8' codec"),
     ],
 )

@@ -1,9 +1,11 @@
+# ruff: noqa: RUF001  (DeepSeek's marks are not ASCII)
 """Texts that break or stall careless readers of function calls, and how long a verdict on them takes."""
 
 import statistics
 import time
 
 from verl_reflect.tasks.base import Task, Verdict
+from verl_reflect.tasks.calls.dialects.table import BY_OPENING
 
 MEGABYTE = 1_000_000
 CALL = '<tool_call>{"name": "f", "arguments": {"a": %s}}</tool_call>'
@@ -62,6 +64,36 @@ HOSTILE = {
     "semicolons": ";" * MEGABYTE,
     "semicolons after a call": '{"name": "f", "arguments": {}}' + " ;" * 9_000 + "x",
     "zero bytes": "\0" * MEGABYTE,
+    "function tags": "<function=" * (MEGABYTE // 10),
+    "function tags that begin": "<function=f><parameter=a>" * 790,
+    "parameters without an end": "<function=f>" + "<parameter=a>x" * 1_400 + "</function>",
+    "parameters that may end": "<function=f><parameter=a>" + "</parameter> " * 1_500 + "</function>",
+    "parameters and blanks": "<function=f><parameter=a>" + "</parameter>" + " " * 19_000,
+    "many parameters": "<function=f>" + "<parameter=a>1</parameter>" * 700 + "</function>",
+    "argument keys": "<tool_call>f" + "<arg_key>a</arg_key>" * 900 + "</tool_call>",
+    "argument values": "<tool_call>f<arg_key>a</arg_key><arg_value>" + "</arg_value>" * 1_600 + "</tool_call>",
+    "invoke tags": '<function_calls><invoke name="f">' + '<parameter name="a">' * 900 + "</function_calls>",
+    "DeepSeek's marks": "<｜tool▁calls▁begin｜>" * 900,
+    "Kimi's marks": "<|tool_calls_section_begin|><|tool_call_begin|>f" * 390,
+    "deep values of Gemma": "<start_function_call>call:f{a:" + "[" * 800 + "<end_function_call>",
+    "escapes of Gemma": "<start_function_call>call:f{a:" + "<escape>" * 2_400 + "}<end_function_call>",
+    "actions": "Action: f\nAction Input: " * 800,
+    "channels": "to=functions.f" * 1_400,
+    "every mark": "".join(BY_OPENING) * 25,
+    "every mark, in a megabyte": "".join(BY_OPENING) * 1_500,
+    "marks within texts of broken lists": "<tool_call>" + '["<tool_call>[","' * 1_000,
+    "Python behind a mark": "<|python_tag|>" + "f(a=1) " * 2_000,
+    "unclosed Python behind marks": "<|python_tag|>f('" * 1_100,
+    "lines of JSON": 'a\n{"a": 1}' * 440,
+    "lines of calls": 'a\n{"name": "f", "arguments": {}}' * 400,
+    "lines of brackets": "a" + "\n[{" * 440,
+    "objects by name": 'ff{"a"' * 33_000,
+    "keywords": "ff(a=" * 40_000,
+    "lists of names": "[ff." * 50_000,
+    "stems": "<tool_cal" * 20_000 + "tool_call" * 20_000,
+    "a name in quotes": '"name"' * 30_000,
+    "numbers between tags": "<function=f><parameter=a>" + "9" * 19_000 + "</parameter></function>",
+    "brackets between tags": "<function=f><parameter=a>" + "[" * 890 + "</parameter></function>",
     "nested text": '{"name": "f", "arguments": ' + '"' * 19_000 + "}",
 }
 

@@ -11,11 +11,15 @@ class Shape(NamedTuple):
 
 SHAPES = [
     # Numbers.
-    Shape("42", ("42", "42.0", " 42 ", "$42$", "x = 42", r"6 \cdot 7", "42."), ("41", "-42", "420", "42, 43", "4 2")),
-    Shape("-3", ("-3", "\N{MINUS SIGN}3", r"-\frac{6}{2}"), ("3", r"\pm 3")),
+    Shape(
+        "42",
+        ("42", "42.0", " 42 ", "$42$", "x = 42", r"6 \cdot 7 = 42", "42."),
+        ("41", "-42", "420", "42, 43", "4 2", r"6 \cdot 7"),
+    ),
+    Shape("-3", ("-3", "\N{MINUS SIGN}3"), ("3", r"\pm 3", r"-\frac{6}{2}")),
     Shape("1,250,000", ("1250000", r"1{,}250{,}000", r"1\,250\,000"), ("125000", "1.25")),
     Shape("0.35", (".35", r"\frac{7}{20}", "0.350"), ("0.3", "35", "0.36")),
-    Shape(r"\frac{1}{3}", (r"\dfrac{1}{3}", r"\tfrac13", "1/3", r"\frac{2}{6}"), ("0.33", "3", r"\frac{1}{4}")),
+    Shape(r"\frac{1}{3}", (r"\dfrac{1}{3}", r"\tfrac13", "1/3"), ("0.33", "3", r"\frac{1}{4}", r"\frac{2}{6}")),
     Shape(r"\frac34", (r"\frac{3}{4}", "0.75", "3/4"), (r"\frac43", "0.7")),
     Shape(r"-\frac{5}{8}", ("-5/8", r"\frac{-5}{8}", "-0.625"), (r"\frac58", "-0.62")),
     Shape(r"3\frac{1}{2}", (r"\frac{7}{2}", "3.5", r"3 \frac12"), (r"\frac{3}{2}", "3", r"2\frac{1}{2}")),
@@ -36,21 +40,21 @@ SHAPES = [
     Shape("15\\mbox{ cm}^2", ("15",), ("14",)),
     Shape("5.4 \\text{ cents}", ("5.4",), ("5",)),
     # Roots, pi, e, logarithms, trigonometry.
-    Shape(r"2\sqrt{3}", (r"\sqrt{12}", r"2 \sqrt 3", r"\sqrt3 \cdot 2"), (r"3\sqrt{2}", r"\sqrt{6}", "3.46")),
-    Shape(r"\frac{\sqrt{2}}{2}", (r"\frac{1}{\sqrt{2}}", r"\sqrt{\frac12}"), (r"\sqrt{2}", r"\frac{\sqrt{3}}{2}")),
+    Shape(r"2\sqrt{3}", (r"2 \sqrt 3", r"\sqrt3 \cdot 2"), (r"3\sqrt{2}", r"\sqrt{6}", "3.46", r"\sqrt{12}")),
+    Shape(r"\frac{\sqrt{2}}{2}", (r"\frac{1}{\sqrt{2}}",), (r"\sqrt{2}", r"\frac{\sqrt{3}}{2}", r"\sqrt{\frac12}")),
     Shape(r"\sqrt[3]{2}", ("2^{1/3}", r"2^{\frac13}"), (r"\sqrt{2}", r"3\sqrt{2}")),
     Shape(r"16\pi", (r"16 \pi", r"\pi \cdot 16"), ("16", r"4\pi", "50.27")),
     Shape(r"\frac{\pi}{4}", (r"\pi/4", r"0.25\pi"), (r"\frac{\pi}{2}", "45", "4")),
     Shape("1+\\sqrt{5}", (r"\sqrt5+1",), (r"1-\sqrt{5}", r"1\pm\sqrt{5}")),
     Shape(r"\log_2 3", (r"\log_{2} 3", r"\frac{\ln 3}{\ln 2}"), (r"\log_3 2", r"\frac32")),
-    Shape(r"e^2", ("e^{2}", r"e \cdot e"), ("2e", "7.39")),
+    Shape(r"e^2", ("e^{2}",), ("2e", "7.39", r"e \cdot e")),
     Shape(r"\frac{1}{2}\sin 2x", (r"\sin x \cos x", r"\frac{\sin(2x)}{2}"), (r"\sin 2x", r"\frac12\cos 2x")),
     # Complex numbers.
     Shape("6-5i", ("6 - 5i", "-5i+6"), ("6+5i", "5-6i", "6")),
     Shape(r"\frac{3}{5}+\frac{4}{5}i", (r"\frac{3+4i}{5}",), (r"\frac{3-4i}{5}", r"\frac75")),
     # Polynomials and other expressions.
-    Shape("x^2+2x+1", ("(x+1)^2", "1+2x+x^2", r"x(x+2)+1"), ("(x-1)^2", "x^2+2x", "y^2+2y+1")),
-    Shape("(x-2)(x+3)", ("(x+3)(x-2)", "x^2+x-6"), ("(x+2)(x-3)", "x-2")),
+    Shape("x^2+2x+1", ("1+2x+x^2", "2x+x^2+1"), ("(x-1)^2", "x^2+2x", "y^2+2y+1", "(x+1)^2", "x(x+2)+1")),
+    Shape("(x-2)(x+3)", ("(x+3)(x-2)", "(2-x)(-x-3)"), ("(x+2)(x-3)", "x-2", "x^2+x-6")),
     Shape(r"\frac{x+2}{7}", (r"\frac{1}{7}x+\frac{2}{7}", "(x+2)/7"), (r"\frac{x-2}{7}", "x+2")),
     Shape("ab", ("ab", "ba", r"a \cdot b"), ("a+b", "a", "a^b")),
     Shape("n", ("n",), ("m", "2n", "1")),

@@ -11,10 +11,11 @@ import pytest
 from verl_reflect.data.puzzles import PuzzleRanges, distinct_puzzles
 from verl_reflect.tasks import contract
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
-from verl_reflect.tasks.contract import broken_promises, check_task
+from verl_reflect.tasks.contract import broken_promises, check_class, check_task
 from verl_reflect.tasks.countdown import Countdown
 from verl_reflect.tasks.hostile import TEXTS, responses
 from verl_reflect.tasks.record import Unreadable
+from verl_reflect.tasks.registry import BUILT_IN, load_task, task_for
 
 
 class Echo(Task):
@@ -65,6 +66,42 @@ def test_a_task_that_keeps_its_promises_has_nothing_broken() -> None:
 @pytest.mark.parametrize("use", ["all", "any"])
 def test_countdown_keeps_its_promises(use: Any) -> None:
     assert broken_promises(Countdown(use), distinct_puzzles(50, 0, PuzzleRanges())) == []
+
+
+BUILT_IN_RECORDS: dict[str, list[dict[str, Any]]] = {
+    "gsm8k": [
+        {"question": "How many legs have 6 spiders?", "answer": "6*8 = <<6*8=48>>48\n#### 48"},
+        {"question": "A desk costs $1,150 and a chair $75. What do both cost?", "answer": "#### 1,225"},
+    ],
+    "math": [
+        {"problem": "Factor $x^2-x-6$.", "solution": r"It is $\boxed{(x-3)(x+2)}$.", "level": "Level 2"},
+        {"problem": "Compute $1-\\frac{3}{8}$.", "answer": r"\frac{5}{8}"},
+    ],
+    "function_calling": [
+        {
+            "query": "How warm is it in Oslo?",
+            "tools": [{"name": "warmth", "description": "", "parameters": {"city": {"type": "str"}}}],
+            "answers": [{"name": "warmth", "arguments": {"city": "Oslo"}}],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("source", BUILT_IN_RECORDS)
+def test_the_tasks_that_come_along_keep_their_promises(source: str) -> None:
+    """MATH's slowest verdicts wait for math-verify's process, which on a busy machine waits for a core."""
+    assert broken_promises(task_for(source), BUILT_IN_RECORDS[source], limit_ms=500 if source == "math" else 50) == []
+
+
+def test_every_class_that_comes_along_keeps_its_promises() -> None:
+    assert all(finding.fit for name in BUILT_IN for finding in check_class(load_task(name)))
+
+
+def test_a_hubs_name_may_follow_the_name_of_the_rows() -> None:
+    """`openai/gsm8k` is a name that public rows have; the first name is what subsets are told apart behind."""
+    assert broken_promises(changed(data_sources=("echo", "owner/echo")), RECORDS) == []
+    [broken] = broken_promises(changed(data_sources=("owner/echo", "echo")), RECORDS)
+    assert broken == "class: no slash in data_sources[0], 'owner/echo': what follows it names a subset"
 
 
 VERDICTS = iter(range(10**9))

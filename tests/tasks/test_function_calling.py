@@ -3,7 +3,10 @@
 import json
 import re
 from fractions import Fraction
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from builders import compose_config
 from hostile_calls import HOSTILE, judged_in_time
@@ -84,7 +87,8 @@ def test_other_calls_fail_with_their_category_and_what_is_wrong(
         ("<tool_call>{", "<tool_call> without </tool_call>"),
         ('<tool_call>{"name": "f", "arguments": {"a": 1, "a": 1}}</tool_call>', "a key stands twice in one object"),
         ('[{"name": "f", "arguments": {"a": NaN}}]', "NaN is not JSON"),
-        ("[get_time(city='Zürich')]", "not valid JSON"),
+        ("[get_time(city='Zürich'", "cut off"),
+        ("[get_time(city=Zürich)]", "a variable has no value"),
     ],
 )
 def test_a_response_without_calls_is_an_error_of_format(response: str, detail: str) -> None:
@@ -95,7 +99,7 @@ def test_a_response_without_calls_is_an_error_of_format(response: str, detail: s
 def test_one_broken_call_spoils_the_right_ones() -> None:
     response = hermes([(call["name"], call["arguments"]) for call in TRUTH["answers"]])
     assert TASK.judge(response, TRUTH).score == 1.0
-    assert TASK.judge(f"{response}<tool_call>oops</tool_call>", TRUTH).category == "format"
+    assert TASK.judge(f"{response}<tool_call>oops!</tool_call>", TRUTH).category == "format"
 
 
 def test_a_detail_is_short_and_can_be_written_to_a_file() -> None:
@@ -108,7 +112,7 @@ def test_without_gold_calls_only_a_response_without_a_call_passes() -> None:
     none = {"answers": []}
     assert verdict(truth=none)[0] == TASK.judge("There is no such function.", none).score == 1.0
     assert verdict(TIME, truth=none) == (0.0, "tool", "not wanted: get_time")
-    assert TASK.judge("<tool_call>oops</tool_call>", none).category == "format"
+    assert TASK.judge("<tool_call>oops!</tool_call>", none).category == "format"
 
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -293,6 +297,64 @@ def test_a_record_without_the_columns_is_refused(record: object) -> None:
 )
 def test_types_become_those_of_json_schema(spelled: str, schema: dict[str, object]) -> None:
     assert json_type(spelled) == schema
+
+
+def test_nested_columns_of_parquet_lose_the_fields_of_other_rows(tmp_path: Path) -> None:
+    rows = [
+        {
+            "query": "Where?",
+            "tools": [
+                {"name": "find", "description": "?", "parameters": {"town": {"type": "str"}, "near": {"type": "bool"}}},
+                {"name": "ask", "description": "?", "parameters": {"units": {"type": "dict", "default": "{}"}}},
+            ],
+            "answers": [
+                {"name": "find", "arguments": {"town": "Bern"}},
+                {"name": "ask", "arguments": {"units": {"wind": "km/h"}}},
+            ],
+        },
+        {
+            "query": "When?",
+            "tools": [{"name": "ask", "description": "?", "parameters": {"units": {"type": "dict"}}}],
+            "answers": [{"name": "ask", "arguments": {"units": {"rain": "mm"}}}],
+        },
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    read = pq.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert read != rows
+    items = [TASK.item(record) for record in read]
+    assert [json.loads(item.ground_truth)["answers"] for item in items] == [row["answers"] for row in rows]
+    assert [tool["function"]["parameters"]["required"] for tool in items[0].tools] == [["town", "near"], []]
+    assert items[1].tools[0]["function"]["parameters"]["properties"].keys() == {"units"}
+    assert list(TASK.validate(items)) == []
+
+
+def test_null_in_json_text_is_a_value() -> None:
+    answers = [{"name": TOOLS[0]["name"], "arguments": {"type": None, "ids": [None]}}]
+    item = TASK.item({**RECORD, "answers": json.dumps(answers)})
+    assert json.loads(item.ground_truth) == {"answers": answers}
+    assert list(TASK.validate([item])) == []
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "</tool_call>",
+        "<tool_call>",
+        "[TOOL_CALLS]",
+        "<think>",
+        "</think>",
+        "[/THINK]",
+        "[think]",
+        "◁/think▷",
+        "<|channel>thought",
+        "```",
+        "<|im_end|>",
+    ],
+)
+def test_an_argument_may_hold_any_mark(word: str) -> None:
+    answers = [{"name": TOOLS[0]["name"], "arguments": {"type": f"a {word} b {word}", "ids": [True, False]}}]
+    item = TASK.item({**RECORD, "answers": json.dumps(answers, ensure_ascii=False)})
+    assert list(TASK.validate([item])) == []
 
 
 def test_the_task_is_found_and_asks_for_reflection_in_the_papers_words() -> None:

@@ -64,6 +64,9 @@ RECORD = {"question": "How many is 40 and 2?", "answer": "It is 40 + 2 = <<40+2=
         (r"-\dfrac{3}{4}", "-3/4"),
         (r"1\frac{3}{4}", "7/4"),
         (r"\frac{3}{4} \text{ cup}", "3/4"),
+        ("\N{ARABIC-INDIC DIGIT FOUR}\N{ARABIC-INDIC DIGIT TWO}", 42),
+        ("\N{FULLWIDTH DIGIT FOUR}\N{FULLWIDTH DIGIT TWO}", 42),
+        ("4e1", 40),
     ],
 )
 def test_a_number_is_read_exactly(text: str, number: int | str) -> None:
@@ -81,9 +84,7 @@ def test_a_number_is_read_exactly(text: str, number: int | str) -> None:
             r"42\pi",
             "1/0",
             r"\frac{1}{0}",
-            "٤٢",
-            "\uff14\uff12",
-            "4e1",
+            "4e101",
             "40+2",
             "x",
             "= ",
@@ -103,7 +104,7 @@ def test_anything_else_is_no_number(text: str) -> None:
         ("#### 42", "none"),
         ("####42\nThat is all.", "none"),
         ("so\n#### $42.00", "none"),
-        (r"\boxed{41} no: #### 42", "none"),
+        (r"\boxed{41} no: #### 42", "wrong_answer"),
         (r"#### 41 no: \boxed{42}", "none"),
         ("#### 41\n#### 42", "none"),
         ("<answer>#### 42</answer>", "none"),
@@ -132,20 +133,36 @@ def test_the_last_answer_counts(response: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (r"6 \times 7", "none"),
-        ("40 + 2", "none"),
-        (r"\sqrt{1764}", "none"),
-        ("84/2.0", "none"),
+        (r"6 \times 7", "wrong_answer"),
+        ("40 + 2", "wrong_answer"),
+        (r"\sqrt{1764}", "wrong_answer"),
+        ("84/2.0", "wrong_answer"),
+        ("84/2", "wrong_answer"),
+        (r"\frac{84}{2}", "wrong_answer"),
+        (r"6 \times 10", "wrong_answer"),
+        (r"6 \times 7 = 42", "none"),
+        ("40 + 2 = 42", "none"),
+        ("42 = 40 + 2", "none"),
+        (r"\$40 + \$2 = \$42", "none"),
+        (r"\sqrt{1764} = 42", "none"),
+        (r"\text{Total} = 6 \cdot 7 = 42 \text{ apples}", "none"),
+        ("6 * 7 = 6 + 36 = 42", "none"),
+        ("40 + 3 = 42", "wrong_answer"),
+        ("42 = 43", "wrong_answer"),
+        ("x = 42 = 43", "wrong_answer"),
+        ("x = 42, y = 43", "wrong_answer"),
+        ("not x = 42", "wrong_answer"),
         ("41 + 2", "wrong_answer"),
         ("42, 43", "wrong_answer"),
         (r"42 \text{ or } 43", "wrong_answer"),
         ("42 43", "wrong_answer"),
         ("x", "wrong_answer"),
         ("forty-two", "wrong_answer"),
-        ("9^{9^{9}}", "timeout"),
+        ("9^{9^{9}}", "wrong_answer"),
+        ("9^{9^{9}} = 42", "timeout"),
     ],
 )
-def test_what_is_not_a_plain_number_goes_to_math_verify(answer: str, expected: str) -> None:
+def test_what_is_still_to_be_worked_out_is_no_answer_and_a_stated_result_is(answer: str, expected: str) -> None:
     assert JUDGE(rf"\boxed{{{answer}}}", "42").category == expected
 
 
@@ -198,3 +215,92 @@ def test_a_malformed_ground_truth_is_an_error_of_the_data(truth: object) -> None
 def test_verls_own_rows_are_judged_too() -> None:
     assert task_for("openai/gsm8k") is task_for("gsm8k") is task_for("gsm8k/hard")
     assert compute_score("openai/gsm8k", "#### 72", "72") == {"score": 1.0, "category": "none", "detail": ""}
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (r"<think>\boxed{42}", "format"),
+        (r"<think>\boxed{42}</think>", "format"),
+        (r"<think>maybe \boxed{42}?</think> I cannot tell.", "format"),
+        (r"[THINK]\boxed{42}[/THINK] \boxed{41}", "wrong_answer"),
+        ("<think>#### 42", "format"),
+        (r"<think>\boxed{41}</think> \boxed{42}", "none"),
+        ("<think>41</think>\n#### 42", "none"),
+    ],
+)
+def test_what_is_only_thought_is_no_answer(response: str, expected: str) -> None:
+    assert JUDGE(response, "42").category == expected
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "#### 42",
+        "####42\nThat is all.",
+        "##### 42",
+        "####: 42",
+        "#### **42**",
+        r"#### \(42\)",
+        "#### \N{EURO SIGN}42",
+        "#### 42 apples",
+        "#### The answer is 42",
+        "#### 40 + 2 = 42",
+        "#### 42</s>",
+        "> #### 42",
+        "#### 1. Pears\n40\n#### 2. Plums\n2\n#### 42",
+        "I put it in \\boxed{}.\n#### 42",
+        "\\boxed{42}\n#### 41. Check",
+        "<answer>42</answer>\n#### 2) Check\n40 + 2",
+    ],
+)
+def test_hashes_hold_the_answer_on_a_line_of_its_own(response: str) -> None:
+    assert JUDGE(response, "42").category == "none"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "#### 42. Add the plums\nso",
+        "#### 42. Add the plums",
+        "#### 42) Total\nso",
+        "#### 42 - Total\nso",
+        "#### 42 hours later\nso",
+        "#### 42nd step\nso",
+        "so #### 42",
+        "### 42",
+        "#### ~42",
+        "#### 42 or 43",
+        "#### 6 * 7",
+        "#### forty-two",
+    ],
+)
+def test_headings_are_no_answers(response: str) -> None:
+    assert JUDGE(response, "42").category == "format"
+
+
+def test_two_boxes_that_are_joined_are_two_answers() -> None:
+    assert JUDGE(r"\boxed{41} or \boxed{42}", "42").category == "wrong_answer"
+    assert JUDGE(r"\boxed{41}. No! \boxed{42}", "42").category == "none"
+
+
+def test_scales_count_in_the_data_too() -> None:
+    item = TASK.item({"question": "How many?", "answer": "#### 1.5 million"})
+    assert JUDGE(r"\boxed{1,500,000}", item.ground_truth).score == 1.0
+    assert JUDGE(r"\boxed{1.5}", item.ground_truth).score == 0.0
+    assert list(TASK.validate([item])) == []
+
+
+@pytest.mark.parametrize(
+    ("reflection", "truth"),
+    [
+        ("I forgot that it is 1.5 million.", "1500000"),
+        ("It was \N{FULLWIDTH DIGIT FOUR}\N{FULLWIDTH DIGIT TWO} all along.", "42"),
+        ("It must be \N{MINUS SIGN}42.", "-42"),
+        ("So half of it, \N{VULGAR FRACTION ONE HALF}.", "0.5"),
+    ],
+)
+def test_a_reflection_gives_away_what_the_verifier_reads(reflection: str, truth: str) -> None:
+    assert TASK.gives_away(reflection, truth, "How many?")
+    assert not TASK.gives_away("I added where I had to multiply.", truth, "How many?")
+    assert not TASK.gives_away(f"<think>{reflection}</think>", "7", "How many?")

@@ -1,5 +1,6 @@
 """Reads the records that a task makes its items from: a file, or a data set on the hub, one record at a time."""
 
+import codecs
 import csv
 import json
 import sys
@@ -15,6 +16,15 @@ from verl_reflect.tasks.record import Record, Unreadable
 
 _PARQUET_BATCH_ROWS = 1024
 _FILE_KINDS = (".parquet", ".json", ".jsonl", ".csv")
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # starts with UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks, which spreadsheets and Windows shells put before what they write."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,8 @@ def open_source(name: str) -> Source:
     """A `.parquet`, `.json`, `.jsonl` or `.csv` file, or a data set on the hub as `owner/name[:config[:split]]`.
 
     Text of a CSV file stays text, and so does every cell; the first row names the columns. A `.json` file holds one
-    array, which is read whole, or one record a line, as a `.jsonl` file does. Without a split it is `train`.
+    array, which is read whole, or one record a line, as a `.jsonl` file does. Text is UTF-8, or what its byte order
+    mark says. Without a split it is `train`.
 
     Reading raises FileNotFoundError, another OSError or ValueError, in one sentence, where there is nothing to read.
     """
@@ -72,19 +83,46 @@ def _parquet_records(path: Path) -> Iterator[Record]:
 
 def _json_records(path: Path) -> Iterator[Record]:
     """One array of records, or one record a line."""
+    encoding = _encoding(path)
+    if path.suffix == ".json" and _is_array(path, encoding):
+        return _array_records(path, encoding)
+    # Lines of UTF-8 stay bytes, so that one that is broken is one record, not the file.
+    return _line_records(path, None if encoding.startswith("utf-8") else encoding)
+
+
+def _encoding(path: Path) -> str:
+    """What the file's first bytes say. Raises ValueError for text that is surely not UTF-8 and does not say what."""
     with path.open("rb") as file:
-        start = file.read(64).lstrip()
-        file.seek(0)
-        if path.suffix == ".json" and start.startswith(b"["):
-            try:
-                yield from map(_checked, json.load(file))
-            except ValueError as error:
-                raise ValueError(f"{path} is not JSON: {error}") from error
-            return
-        yield from (_json_line(line) for line in file if line.strip())
+        start = file.read(4)
+    if b"\0" in start and not start.startswith(tuple(mark for mark, _ in _MARKS)):
+        raise ValueError(f"{path} is not UTF-8 text and has no byte order mark: save it as UTF-8")
+    return next((encoding for mark, encoding in _MARKS if start.startswith(mark)), "utf-8")
 
 
-def _json_line(line: bytes) -> Record:
+def _is_array(path: Path, encoding: str) -> bool:
+    with path.open(encoding=encoding, errors="replace") as file:
+        return file.read(64).lstrip().startswith("[")
+
+
+def _array_records(path: Path, encoding: str) -> Iterator[Record]:
+    with path.open(encoding=encoding) as file:
+        try:
+            records = json.load(file)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is not JSON: {error}") from error
+    yield from map(_checked, records)
+
+
+def _line_records(path: Path, encoding: str | None) -> Iterator[Record]:
+    file = path.open(encoding=encoding, newline="\n") if encoding else path.open("rb")
+    with file:
+        try:
+            yield from (_json_line(line) for line in file if line.strip())
+        except UnicodeError as error:
+            raise ValueError(f"{path} cannot be read as {encoding}: {error}") from error
+
+
+def _json_line(line: str | bytes) -> Record:
     try:
         return _checked(json.loads(line))
     except (ValueError, RecursionError) as error:
@@ -97,11 +135,10 @@ def _checked(record: object) -> Record:
 
 def _csv_records(path: Path) -> Iterator[Record]:
     csv.field_size_limit(sys.maxsize)
-    # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding=_encoding(path), newline="") as file:
         try:
             yield from map(_csv_record, csv.DictReader(file))
-        except (csv.Error, UnicodeDecodeError) as error:
+        except (csv.Error, UnicodeError) as error:
             raise ValueError(f"{path} cannot be read as CSV: {error}") from error
 
 

@@ -5,8 +5,8 @@ if it has the function's name with its dots, every required parameter and every 
 allow to leave out, and no other. Calls in parallel may stand in any order: each accepted call takes the
 first that fits.
 
-Responses are read as `tool_calls` says and in Python's syntax. docs/function_calling.md says where the leaderboard's
-own reader differs.
+Responses are read as `tool_calls` says; in Python's syntax a variable stands for its own name. Where no function fits,
+an attempt at a call is not abstaining. docs/function_calling.md says where the leaderboard's own reader differs.
 """
 
 import json
@@ -126,7 +126,7 @@ class Bfcl(Task):
                     yield hermes(without_parameter(calls, index, name))
 
     def judge(self, response: str, ground_truth: object) -> Verdict:
-        return judge_calls(response, _expected(ground_truth), python=True)
+        return judge_calls(response, _expected(ground_truth), variables=True)
 
     def gives_away(self, reflection: str, ground_truth: object, question: str) -> bool:
         """Whether every call that is wanted stands somewhere in the reflection; never where none is wanted."""

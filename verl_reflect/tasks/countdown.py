@@ -1,16 +1,16 @@
 """The Countdown task (paper, section 4): an equation that uses every given number once and equals the target."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Literal
 
 from verl_reflect.tasks.answer import last_answer
 from verl_reflect.tasks.base import PASSED, Item, Task, Verdict, failed
-from verl_reflect.tasks.expressions.arithmetic import NotArithmetic, Postfix, evaluate, parse
+from verl_reflect.tasks.expressions.arithmetic import NotArithmetic
+from verl_reflect.tasks.expressions.equation import read_equation
 from verl_reflect.tasks.expressions.stated_expression import states_expression
 from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
 
@@ -27,18 +27,18 @@ Use = Literal["all", "any"]
 """Whether an equation must use all the given numbers, or may leave some out. None may be used twice."""
 
 _BOX = r"\boxed{"
-_TOTAL = re.compile(r"\s*([-\N{MINUS SIGN}]?(?:0|[1-9][0-9]*))\s*")
 
 
 class Countdown(Task):
     """Judges equations over whole numbers.
 
-    The answer is an expression (see `arithmetic`), which may end in `= total`. The first of these faults counts:
+    The answer is an expression, alone or in an equation or a chain of them (see `equation`). The first of these faults
+    counts:
 
-    - `format`: no complete answer, not an expression, or something other than a whole number after `=`;
+    - `format`: no complete answer, or not an equation and nothing else;
     - `wrong_numbers`: the numbers of the expression are not the given ones, each exactly once (with `use="any"`: at
-      most once);
-    - `missed_target`: the value is not the target, the stated total is not the target, or there is a division by zero.
+      most once, and at least two, since the target alone is no equation);
+    - `missed_target`: the expression or a link of the chain is not the target, or there is a division by zero.
     """
 
     data_sources = ("countdown",)
@@ -90,14 +90,12 @@ class Countdown(Task):
         if answer is None:
             return failed("format")
         try:
-            expression, total = _read_equation(answer)
+            equation = read_equation(answer)
         except NotArithmetic:
             return failed("format")
-        if not puzzle.permits([item for item in expression if isinstance(item, int)]):
+        if not puzzle.permits(equation.numbers):
             return failed("wrong_numbers")
-        if total not in (None, puzzle.target) or evaluate(expression) != puzzle.target:
-            return failed("missed_target")
-        return PASSED
+        return PASSED if equation.equals(puzzle.target) else failed("missed_target")
 
     def gives_away(self, reflection: str, ground_truth: object, question: str) -> bool:
         """Whether an expression anywhere in the reflection, tagged as an answer or not, solves the puzzle."""
@@ -144,7 +142,7 @@ class Puzzle:
         """Whether an equation may have just these numbers."""
         if self.use == "all":
             return sorted(used) == sorted(self.numbers)
-        return self.has(used)
+        return len(used) > 1 and self.has(used)
 
     def has(self, used: Sequence[int]) -> bool:
         """Whether these are among the given numbers, each as often as it is given."""
@@ -158,15 +156,6 @@ class Puzzle:
 
 def _boxed(text: str) -> str:
     return _BOX + text + "}"
-
-
-def _read_equation(answer: str) -> tuple[Postfix, int | None]:
-    """Split `expression = total` into its parse and its total, None where the answer states no total."""
-    expression, equals, right = answer.partition("=")
-    total = _TOTAL.fullmatch(right)
-    if equals and total is None:
-        raise NotArithmetic("what follows '=' is not a whole number")
-    return parse(expression), int(total[1].replace("\N{MINUS SIGN}", "-")) if total else None
 
 
 def _from_json(text: str) -> object:
@@ -205,8 +194,11 @@ def _operands(value: object) -> tuple[int, ...]:
 
 
 def _whole(name: str, value: object) -> int:
+    """A whole number; tables with an empty cell in a column make 8.0 of its 8."""
     if type(value) is int:
         return value
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise ValueError(f"'{name}' must be made of whole numbers, not {value!r}")
-    return int(value)
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer():
+        return int(float(value))
+    raise ValueError(f"'{name}' must be made of whole numbers, not {value!r}")

@@ -6,9 +6,11 @@ What counts as the same call, where "exactly" leaves it open:
 - A parameter that the gold call has must be there, even where the tool declares its value as the default: the verifier
   sees no tools. One that the gold call lacks is one too many, likewise.
 - Values are compared by `same_value`: `1` is `1.0`, `True` is not `1`, `"1"` is not `1`, objects and lists throughout.
+- In Python's syntax a value is a literal: a variable's name has no value.
 - A key named twice, NaN and Infinity are errors of format, since nobody can say what they equal.
 
-How calls may be written is in `tool_calls`. Gold answers may be none: then a response without a call passes.
+How calls may be written is in `tool_calls`. Gold answers may be none: then a response passes that abstains, which is
+more than to make no call that can be read (`attempts`).
 """
 
 import json
@@ -22,6 +24,7 @@ from verl_reflect.tasks.calls.call_text import (
     NO_CALL,
     PROSE,
     hermes,
+    json_call,
     with_value,
     without_parameter,
     wrong_in_number_or_name,
@@ -77,7 +80,7 @@ class FunctionCalling(Task):
         """Nothing, prose, and the gold calls with one thing wrong."""
         calls = _expected(item.ground_truth)
         if not calls:
-            yield hermes([("any", {})])
+            yield from (hermes([("any", {})]), f"{PROSE} {json_call('any', {})}")
             return
         yield ""
         yield PROSE

@@ -4,17 +4,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from verl_reflect.tasks.answer import MAX_ANSWER_CHARS, last_answer
-from verl_reflect.tasks.base import SEARCHED_IN_REFLECTION, Item, Task, Verdict, failed
+from verl_reflect.tasks.answer import MAX_ANSWER_CHARS
+from verl_reflect.tasks.base import Item, Task, Verdict, failed
+from verl_reflect.tasks.maths.boxes import boxed_answer, one_spelling
 from verl_reflect.tasks.maths.grader import GRADER, verdict
-from verl_reflect.tasks.maths.latex import readable, said, spelled_alike, words
-from verl_reflect.tasks.maths.stated_number import numbers_in
-from verl_reflect.tasks.maths.written_number import read_number
+from verl_reflect.tasks.maths.latex import spelled_alike, without_unit, words
+from verl_reflect.tasks.maths.same_answer import comes_to, same_answer
+from verl_reflect.tasks.maths.stated_number import numbers_in, searched
+from verl_reflect.tasks.maths.written_number import number_of
+from verl_reflect.tasks.notation import plain
+from verl_reflect.tasks.thought import said
 from verl_reflect.tasks.wording import BOXED_ANSWER, REFLECT_ON_ANSWER
 
-_BARE_BOX = re.compile(r"\\f?boxed\s+([^\s{}$]+?)(?=\.?(?:\s|\$|$))")
-_OTHER_BOX = re.compile(r"\\(?:fbox|boxed)\s*\{")
-_BASE = re.compile(r"[0-9]_\{?([0-9]+)\}?$")
 MIN_SPELLING = 3
 """Characters of an expression that is looked for in running text."""
 _INFO = ("level", "subject", "type", "unique_id")
@@ -63,10 +64,10 @@ class Math(Task):
     def judge(self, response: str, ground_truth: object) -> Verdict:
         """Judge a response against the gold answer's LaTeX."""
         gold = _check(ground_truth)
-        answer = last_answer(response)
+        answer = boxed(said(response))
         if answer is None or not answer.strip():
             return failed("format")
-        return verdict(lambda: _same(gold, answer))
+        return verdict(lambda: same_answer(gold, answer, GRADER.same))
 
     def gives_away(self, reflection: str, ground_truth: object, question: str) -> bool:
         """Whether the answer stands in the reflection and not in the question, or is its answer.
@@ -76,12 +77,12 @@ class Math(Task):
         """
         gold = _check(ground_truth)
         stated = _states(reflection, gold) and not _states(question, gold)
-        return stated or super().gives_away(reflection, ground_truth, question)
+        return stated or super().gives_away(reflection, ground_truth, question) or _comes_to(gold, reflection)
 
 
 def boxed(solution: str) -> str | None:
-    r"""What a solution has in its last box, also in one of the data set's older spellings: `\boxed 5`, `\fbox{5}`."""
-    return last_answer(_OTHER_BOX.sub(r"\\boxed{", _BARE_BOX.sub(r"\\boxed{\1}", solution)))
+    r"""What a solution has in its last box, or in boxes that it joins; `\boxed 5` and `\fbox{5}` are boxes too."""
+    return boxed_answer(one_spelling(solution))
 
 
 def _check(ground_truth: object) -> str:
@@ -91,30 +92,20 @@ def _check(ground_truth: object) -> str:
     return ground_truth
 
 
-def _same(gold: str, answer: str) -> bool:
-    """By spelling where that decides, since words and ratios mean nothing to math-verify; by math-verify otherwise."""
-    gold_text, text = spelled_alike(gold), spelled_alike(answer)
-    if gold_text == text:
-        return True
-    if (word := words(gold)) is not None:
-        return said(answer) == word
-    if ":" in gold_text or _other_base(gold_text, text):
+def _comes_to(gold: str, reflection: str) -> bool:
+    """Whether the boxed answer has only to be worked out: no answer, but it gives one away."""
+    answer = boxed(said(reflection))
+    if answer is None or words(gold) is not None:
         return False
-    return GRADER.same(readable(gold), readable(answer))
+    return verdict(lambda: comes_to(gold, answer, GRADER.same)).score == 1.0
 
 
 def _states(text: str, gold: str) -> bool:
-    number = read_number(gold)
+    number = number_of(plain(without_unit(gold)), False, True)
     if number is not None:
         return number in numbers_in(text)
     spelling = spelled_alike(gold)
     if len(spelling) < MIN_SPELLING or spelling.isalnum():
         return False
     whole = re.compile(rf"(?<![0-9.^_+*/\\-]){re.escape(spelling)}(?!\.?[0-9]|[\^_+*/-])")
-    return whole.search(spelled_alike(text[-SEARCHED_IN_REFLECTION:])) is not None
-
-
-def _other_base(gold: str, answer: str) -> bool:
-    """Both name the base that they are written in, and it is not the same."""
-    bases = _BASE.search(gold), _BASE.search(answer)
-    return all(bases) and len({base[1] for base in bases if base}) == 2
+    return whole.search(spelled_alike(searched(text))) is not None

@@ -19,6 +19,10 @@ from verl_reflect.tasks.maths.grader import GRADER, Grader, PastLimitsError
 
 POWERS = r"(((9^{99})^{99})^{99})^{99}"  # one C call that lasts for hours
 HALF = (r"\frac{1}{2}", "0.5")
+SUM, OTHER_SUM = r"\frac{1}{4}+\frac{1}{4}=\frac{1}{2}", r"\frac{3}{8}+\frac{1}{8}=0.5"
+"""Results of 0.5, which need a comparison: that the sum comes to it."""
+NO_SUM = r"\frac{1}{4}+\frac{1}{8}=0.5"
+ENDLESS = f"{POWERS}=0.5"
 
 
 @pytest.fixture
@@ -45,6 +49,26 @@ def test_the_time_limit_ends_a_power_that_python_cannot_interrupt_and_the_next_a
     assert time.process_time() - started < 1, "this process only waits"
     assert first.returncode == -signal.SIGPROF
     assert grader.same(*HALF) and not grader.same("1", "2")
+
+
+def test_an_answer_in_form_leaves_nothing_to_do_that_the_gold_one_does_not(grader: Grader) -> None:
+    assert grader.same("391", r"17 \cdot 23") and not grader.same("391", r"17 \cdot 23", True)
+    assert grader.same("x + 2", "2 + x", True)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "same"),
+    [
+        (r"\frac{1}{25!}", r"\frac{1}{24!}", False),
+        (r"\frac{\pi}{10^8}", r"\frac{\pi}{10^7}", False),
+        (r"\frac{\sqrt{2}}{10^5}", r"\sqrt{2} \cdot 10^{-5}", True),
+        (r"\pi", "3.1415927", True),
+        ("(3,2]", "(4,1]", False),
+        ("2t", "2", False),
+    ],
+)
+def test_numbers_that_are_small_and_sets_that_are_empty_by_mistake(gold: str, answer: str, same: bool) -> None:
+    assert GRADER.same(gold, answer) == same
 
 
 def test_memory_is_bounded() -> None:
@@ -156,21 +180,21 @@ def _judged(answer: str) -> tuple[str, int]:
 
 def test_in_a_daemonic_process_which_may_have_no_children_of_multiprocessing() -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(is_daemon_that_judges, [r"\frac{2}{4}"]) == (True, "none")
+        assert pool.apply(is_daemon_that_judges, [SUM]) == (True, "none")
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_starts_a_process_of_its_own_and_leaves_the_parents_alone() -> None:
-    _, ours = _judged(r"\frac12")
+    _, ours = _judged(SUM)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
-        category, theirs = pool.submit(_judged, r"\frac{2}{4}").result(timeout=60)
+        category, theirs = pool.submit(_judged, OTHER_SUM).result(timeout=60)
     assert category == "none" and theirs != ours
-    assert _judged(r"\frac{3}{6}") == ("none", ours)
+    assert _judged(SUM) == ("none", ours)
 
 
 async def test_in_the_judges_process() -> None:
     judge = Judge(RewardFunction(), 1.0, 60.0)
-    for answer, category in ((r"\frac{2}{4}", "none"), ("0.51", "wrong_answer"), (POWERS, "timeout"), ("1/2", "none")):
+    for answer, category in ((SUM, "none"), (NO_SUM, "wrong_answer"), (ENDLESS, "timeout"), (OTHER_SUM, "none")):
         said = await judge(rf"\boxed{{{answer}}}", data_source="math", ground_truth="0.5", extra_info=None)
         assert (required(said).category, said.passed) == (category, category == "none")
     judge.close()
@@ -178,7 +202,7 @@ async def test_in_the_judges_process() -> None:
 
 def test_off_the_main_thread() -> None:
     found: list[str] = []
-    thread = threading.Thread(target=lambda: found.append(_judged(r"\frac{2}{4}")[0]))
+    thread = threading.Thread(target=lambda: found.append(_judged(SUM)[0]))
     thread.start()
     thread.join()
     assert found == ["none"]
@@ -209,6 +233,6 @@ def _scores_with_ray(ray: object) -> list[list[str]]:
     task = ray.remote(num_cpus=0)(judge)  # type: ignore[attr-defined]
     actor = ray.remote(num_cpus=0)(Judges).remote()  # type: ignore[attr-defined]
     return [
-        ray.get([task.remote(answer) for answer in (r"\frac{2}{4}", POWERS, "0.51")], timeout=120),  # type: ignore[attr-defined]
-        ray.get([actor.judge.remote(answer) for answer in (r"\frac{2}{4}", "0.51")], timeout=120),  # type: ignore[attr-defined]
+        ray.get([task.remote(answer) for answer in (SUM, ENDLESS, NO_SUM)], timeout=120),  # type: ignore[attr-defined]
+        ray.get([actor.judge.remote(answer) for answer in (SUM, NO_SUM)], timeout=120),  # type: ignore[attr-defined]
     ]

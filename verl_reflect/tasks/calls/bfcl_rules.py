@@ -14,6 +14,8 @@ The agreement with the leaderboard's own checker is measured by benchmarks/agree
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from verl_reflect.tasks.calls.untyped import Untyped
+
 TYPES: Mapping[str, type] = {
     "string": str,
     "integer": int,
@@ -50,6 +52,9 @@ class Parameter(NamedTuple):
         return cls(declared, items, accepted, _first_type(accepted))
 
     def admits(self, value: object) -> bool:
+        """Whether the value is right; one whose format tells no type, in any of its readings."""
+        if type(value) is Untyped:
+            return any(map(self.admits, value.readings()))
         value = _converted(value, self.declared)
         expected = TYPES[self.declared]
         if type(value) is not expected or self.written not in (None, expected):

@@ -1,13 +1,19 @@
 """Writes calls as a model would: for gold responses, and for those close to a gold one that must fail."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from verl_reflect.tasks.thought import said
 
 Calls = Sequence[tuple[str, Mapping[str, Any]]]
 
 NO_CALL = "None of the functions is needed for this."
 PROSE = "I have called the function for you."
+
+
+_BRACKET = re.compile(r"[<◁]|\[(?=/?\w{0,30}(?:think|thought|reason|scratchpad|analysis))", re.IGNORECASE)
 
 
 def hermes(calls: Calls) -> str:
@@ -16,7 +22,14 @@ def hermes(calls: Calls) -> str:
 
 
 def json_call(name: str, arguments: Mapping[str, Any]) -> str:
-    return json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
+    """The call in JSON, which spells brackets by their codes where text in it would be taken for a thought's mark."""
+    text = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
+    return text if said(text) == text else _spelled(text)
+
+
+def _spelled(text: str) -> str:
+    """The same JSON with escapes for the brackets that may open a thought's mark, which stand in its texts only."""
+    return _BRACKET.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
 
 
 def wrong_in_number_or_name(calls: Calls) -> Iterator[Calls]:

@@ -35,11 +35,11 @@ def read_json_values(text: str) -> list[Any]:
     if len(text) > MAX_CHARS or text.count("[") + text.count("{") > MAX_BRACKETS:
         raise NotJson("too long or too deep")
     values = []
-    position = _end_of_blanks(text, 0)
+    position = end_of_blanks(text, 0)
     while position < len(text):
         value, end = read_json_at(text, position)
         values.append(value)
-        position = _end_of_blanks(text, end)
+        position = end_of_blanks(text, end)
     return values
 
 
@@ -53,7 +53,8 @@ def read_json_at(text: str, position: int) -> tuple[Any, int]:
         raise NotJson("not valid JSON") from error
 
 
-def _end_of_blanks(text: str, start: int) -> int:
+def end_of_blanks(text: str, start: int) -> int:
+    """Where the blanks, line breaks and `;` that start at `start` end."""
     match = _BETWEEN.match(text, start)
     return match.end() if match else start
 

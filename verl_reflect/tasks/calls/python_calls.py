@@ -12,8 +12,11 @@ benchmark may ask for a variable that the user named.
 """
 
 import re
+from itertools import islice
 from typing import Any
 
+from verl_reflect.tasks.calls.call import Call, CallWithVariables
+from verl_reflect.tasks.calls.untyped import Untyped
 from verl_reflect.tasks.token_stream import END, TokenStream
 
 MAX_CHARS = 8_000
@@ -25,8 +28,6 @@ MAX_TOKENS = 2_000
 
 MAX_DEPTH = 20
 """Brackets within brackets. It bounds the recursion."""
-
-PythonCall = tuple[str, dict[str, Any]]
 
 _NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _START = re.compile(rf"\[?\s*{_NAME}\s*\(")
@@ -41,6 +42,8 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(r"\\(\n|[\\'\"abfnrtv]|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[xuUN])")
 _ESCAPED = {"\n": "", "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _CONSTANTS = {"True": True, "False": False, "None": None}
+_JSON_CONSTANTS = ("true", "false", "null")
+"""Variables to Python, but models mean JSON's."""
 _QUOTES = ("'", '"')
 
 
@@ -53,7 +56,7 @@ def looks_like_python_calls(text: str) -> bool:
     return _START.match(text, 0, MAX_CHARS) is not None
 
 
-def read_python_calls(text: str) -> list[PythonCall]:
+def read_python_calls(text: str) -> list[Call]:
     """Each call's name and arguments. Raises NotPythonCalls for anything outside the grammar above."""
     if len(text) > MAX_CHARS:
         raise NotPythonCalls("too long")
@@ -65,7 +68,15 @@ def read_python_calls(text: str) -> list[PythonCall]:
     return _Parser(tokens).calls()
 
 
-def read_python_call(text: str) -> PythonCall:
+def read_python_calls_at(text: str, position: int) -> tuple[list[Call], int]:
+    """The calls that start at `position`, in a list or one after another, and where they end, whatever follows."""
+    found = list(islice(_TOKEN.finditer(text, position, position + MAX_CHARS), MAX_TOKENS))
+    parser = _Parser([match[0] for match in found])
+    calls = parser.listed() if parser.next_is("[") else parser.row()
+    return calls, found[parser.position - 1].end() if parser.position else position
+
+
+def read_python_call(text: str) -> Call:
     """The one call that the text starts with, whatever follows. Raises NotPythonCalls."""
     return _Parser(_TOKEN.findall(text[:MAX_CALL_CHARS])).call()
 
@@ -74,6 +85,7 @@ class _Parser(TokenStream):
     """Recursive descent over a list of tokens."""
 
     fault = NotPythonCalls
+    variables = False
 
     def next_is(self, token: str) -> bool:
         """Whether the next token is this one; if so, it is taken."""
@@ -91,16 +103,36 @@ class _Parser(TokenStream):
             return not self.next_is(closing)
         return True
 
-    def calls(self) -> list[PythonCall]:
-        closing = "]" if self.next_is("[") else END
-        calls: list[PythonCall] = []
+    def calls(self) -> list[Call]:
+        if self.next_is("["):
+            calls = self.listed()
+            self.expect(END)
+            return calls
+        return self.separated(END)
+
+    def listed(self) -> list[Call]:
+        """The calls of a list, behind its opening bracket."""
+        return self.separated("]")
+
+    def separated(self, closing: str) -> list[Call]:
+        calls: list[Call] = []
         while self.more(closing, not calls):
             calls.append(self.call())
-        if closing:
-            self.expect(END)
         return calls
 
-    def call(self) -> PythonCall:
+    def row(self) -> list[Call]:
+        """Calls one after another, as many as there are; `;` may stand between."""
+        calls = [self.call()]
+        while self.next_is(";") or self.call_is_next():
+            if self.call_is_next():
+                calls.append(self.call())
+        return calls
+
+    def call_is_next(self) -> bool:
+        return _is_name(self.tokens[self.position]) and self.tokens[self.position + 1] == "("
+
+    def call(self) -> Call:
+        self.variables = False
         name = self.take()
         if not _is_name(name):
             raise NotPythonCalls("a call starts with a name")
@@ -112,7 +144,7 @@ class _Parser(TokenStream):
                 raise NotPythonCalls("an argument without a name, or with another one's")
             self.expect("=")
             arguments[key] = self.value(0)
-        return name, arguments
+        return (CallWithVariables if self.variables else Call)(name, arguments)
 
     def value(self, depth: int) -> Any:
         if depth == MAX_DEPTH:
@@ -149,6 +181,9 @@ class _Parser(TokenStream):
             return _CONSTANTS[name]
         if "." in name:
             raise NotPythonCalls("an attribute is not a value")
+        if name in _JSON_CONSTANTS:
+            return Untyped(name)
+        self.variables = True
         if not self.next_is("["):
             return name
         key = self.take()

@@ -1,189 +1,83 @@
+# ruff: noqa: RUF001  (DeepSeek's mark is not ASCII)
 """Finds the function calls in a response, in the formats of the model families that verl trains.
 
-    Hermes, Qwen   <tool_call>{"name": …, "arguments": {…}}</tool_call>, as often as there are calls
-    Phi            <|tool_call|>[{…}, …]<|/tool_call|> or functools[{…}, …]
-    Mistral        [TOOL_CALLS][{…}, …] or [TOOL_CALLS]name[ARGS]{…}, as often as there are calls
-    Llama 3        <|python_tag|>{"name": …, "parameters": {…}}; {…}
-    no marker      the same objects, or a list of them (xLAM), as the whole text or in its last ``` fence
+`dialects.table` has the formats with marks, `bare_calls` those without. What counts:
 
-What counts:
-
-- Of a response that thinks, only what follows the last `</think>`; nothing of a thought that never ends.
-- The kind of marker that stands last, and every call of that kind, as a program that runs the calls would have it.
-  The words around `<tool_call>` blocks are passed over; after the other markers nothing but calls may follow.
-- From its first marker on, at most `json_values.MAX_CHARS` characters.
-- A fence only where the whole text is not calls, and only one that closes.
+- What is said: nothing of a thought (`tasks.thought`).
+- Marked calls where there are any, and of several kinds of marks the last.
 - Nothing is repaired. One call that cannot be read, a block without its end, a key named twice: no verdict can say
   what was meant, so the response holds no calls. Arguments may be JSON within a string, as OpenAI's interface has them.
 
-verl's own tool parsers (`verl.experimental.agent_loop.tool_parser`) are not used here: they are coroutines over token
-ids that need a tokenizer, import Ray and torch into every reward worker, know one format each, and pass over a call
-that they cannot read, so that one right call and one broken one would count as right.
+Neither verl's tool parsers (`verl.experimental.agent_loop.tool_parser`) nor vLLM's are used here: they need a
+tokenizer, import Ray or torch into every reward worker, know one format each, and pass over a call that they cannot
+read, so that one right call and one broken one would count as right. The tests compare with vLLM's.
 """
 
-import re
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from verl_reflect.tasks.calls.bare_calls import last_fence, read_bare_calls, read_whole
+from verl_reflect.tasks.calls.call import BrokenCalls, Call, NotCalls
+from verl_reflect.tasks.calls.dialects.table import openings_in
+from verl_reflect.tasks.calls.marked_calls import MAX_CALLS, read_marked_calls
+from verl_reflect.tasks.calls.python_calls import looks_like_python_calls
+from verl_reflect.tasks.thought import said
 
-from verl_reflect.tasks.calls.json_values import MAX_CHARS, NotJson, read_json, read_json_values
-from verl_reflect.tasks.calls.python_calls import NotPythonCalls, looks_like_python_calls, read_python_calls
+__all__ = ["BrokenCalls", "Call", "NotCalls", "read_calls"]
 
-SEARCHED_CHARS = 200_000
-"""Characters at the end of a response that are searched; 32,768 tokens are about 130,000."""
-
-MAX_CALLS = 100
-"""More calls than this are none; data sets ask for ten at most."""
-
-_MISTRAL = "[TOOL_CALLS]"
-_NAMED = re.compile(r"\s*([\w.-]{1,256})\s*(?:\[CALL_ID\]\s*\w{1,64}\s*)?\[ARGS\]")
-_FENCE = "```"
-_LANGUAGE = re.compile(r"\A\w*\s")
-
-
-class Call(NamedTuple):
-    name: str
-    arguments: dict[str, Any]
-
-
-class NotCalls(ValueError):  # noqa: N818  (it names what the response is, not a fault of the program)
-    """The response holds no calls that can be read."""
+_ENDS_OF_TURN = (
+    "</s>",
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<|eot|>",
+    "<|return|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|observation|>",
+    "<end_of_turn>",
+    "<｜end▁of▁sentence｜>",
+)
+"""Special tokens that an engine may leave at the end of what it decodes."""
 
 
-class BrokenCalls(NotCalls):
-    """The response marks a call, and it cannot be read."""
-
-
-def read_calls(response: str, *, python: bool = False) -> list[Call]:
+def read_calls(response: str) -> list[Call]:
     """The calls in a response; an empty list is one the model wrote as `[]`.
-
-    Args:
-        python: Read `[f(a=1), g(b="x")]` as well wherever no marker tells the format.
 
     Raises:
         NotCalls: there are none; BrokenCalls: there is a marker of one, but it cannot be read.
     """
-    text = response[-SEARCHED_CHARS:].rpartition("</think>")[2].partition("<think>")[0]
-    marker = max(_MARKED, key=text.rfind)
-    return _marked(text, marker) if marker in text else _unmarked(text.strip(), python)
+    return read_said_calls(said(response))
 
 
-def _marked(text: str, marker: str) -> list[Call]:
-    if len(text) - text.find(marker) > MAX_CHARS:
-        raise BrokenCalls("too long")
-    try:
-        return _at_most(_MARKED[marker](text, marker))
-    except (NotJson, NotCalls) as fault:
-        raise BrokenCalls(str(fault)) from fault
+def read_said_calls(text: str) -> list[Call]:
+    """As `read_calls`, of what stands after the thought."""
+    calls = _read(without_end_of_turn(text))
+    if len(calls) > MAX_CALLS:
+        raise NotCalls("too many calls")
+    return calls
 
 
-def _at_most(calls: Iterator[Call]) -> list[Call]:
-    found = []
-    for call in calls:
-        found.append(call)
-        if len(found) > MAX_CALLS:
-            raise NotCalls("too many calls")
-    return found
+def without_end_of_turn(text: str) -> str:
+    text = text.strip()
+    while text.endswith(_ENDS_OF_TURN):
+        text = text[: max(text.rfind("<"), 0)].rstrip()
+    return text
 
 
-def _unmarked(text: str, python: bool) -> list[Call]:
-    try:
-        return _whole(text, python)
-    except NotCalls:
-        fenced = _last_fence(text)
-        if fenced is None:
-            raise
-    return _whole(fenced, python)
+def _read(text: str) -> list[Call]:
+    calls = _around_marks(text) or read_marked_calls(text)
+    return read_bare_calls(text) if calls is None else calls
 
 
-def _whole(text: str, python: bool) -> list[Call]:
-    try:
-        if python and looks_like_python_calls(text):
-            return [Call(*call) for call in read_python_calls(text)]
-        if text.startswith(("{", "[")):
-            return _at_most(_from_json(text))
-    except (NotJson, NotPythonCalls) as fault:
-        raise NotCalls(str(fault)) from fault
-    raise NotCalls("no call")
-
-
-def _last_fence(text: str) -> str | None:
-    """The inside of the last code fence, without its language; None where there is none or it does not close."""
-    if text.count(_FENCE) % 2 or _FENCE not in text:
+def _around_marks(text: str) -> list[Call] | None:
+    """The calls of a text, or of its last fence, whose arguments may hold marks; None where it is not made of calls."""
+    inside, around = (text, "") if _starts_like_calls(text) else last_fence(text)
+    if inside is None or openings_in(around):
         return None
-    end = text.rfind(_FENCE)
-    inside = text[text.rfind(_FENCE, 0, end) + len(_FENCE) : end]
-    return _LANGUAGE.sub("", inside, count=1).strip()
+    try:
+        return read_whole(inside)
+    except NotCalls:
+        return None
 
 
-def _from_json(text: str) -> Iterator[Call]:
-    for value in read_json_values(text):
-        yield from map(read_call, value if isinstance(value, list) else [value])
-
-
-def read_call(value: object) -> Call:
-    """The call that a JSON value is. Raises NotCalls."""
-    if not isinstance(value, dict) or not isinstance(name := value.get("name"), str):
-        raise NotCalls("a call is an object with a name")
-    if ("arguments" in value) == ("parameters" in value):
-        raise NotCalls("a call has either arguments or parameters")
-    return Call(name, _arguments(value["arguments"] if "arguments" in value else value["parameters"]))
-
-
-def _arguments(value: object) -> dict[str, Any]:
-    if isinstance(value, str):
-        value = read_json(value)
-    if not isinstance(value, dict):
-        raise NotCalls("the arguments are not an object")
-    return value
-
-
-def _blocks(text: str, opening: str, closing: str) -> Iterator[Call]:
-    position = text.find(opening)
-    while position >= 0:
-        start = position + len(opening)
-        end = text.find(closing, start)
-        if end < 0:
-            raise NotCalls(f"{opening} without {closing}")
-        yield from _some(_from_json(text[start:end]))
-        position = text.find(opening, end)
-
-
-def _some(calls: Iterator[Call]) -> list[Call]:
-    found = list(calls)
-    if not found:
-        raise NotCalls("a marker without a call")
-    return found
-
-
-def _hermes(text: str, marker: str) -> Iterator[Call]:
-    return _blocks(text, marker, "</tool_call>")
-
-
-def _phi(text: str, marker: str) -> Iterator[Call]:
-    return _blocks(text, marker, "<|/tool_call|>")
-
-
-def _functools(text: str, marker: str) -> Iterator[Call]:
-    return _from_json("[" + text.partition(marker)[2])
-
-
-def _llama(text: str, marker: str) -> Iterator[Call]:
-    yield from _some(_from_json(text.partition(marker)[2]))
-
-
-def _mistral(text: str, marker: str) -> Iterator[Call]:
-    for piece in text.split(marker, MAX_CALLS + 1)[1:]:
-        named = _NAMED.match(piece)
-        if named:
-            yield Call(named[1], _arguments(read_json(piece[named.end() :])))
-        else:
-            yield from _some(_from_json(piece))
-
-
-_MARKED: dict[str, Callable[[str, str], Iterator[Call]]] = {
-    "<tool_call>": _hermes,
-    "<|tool_call|>": _phi,
-    "functools[": _functools,
-    _MISTRAL: _mistral,
-    "<|python_tag|>": _llama,
-}
+def _starts_like_calls(text: str) -> bool:
+    return text.startswith(("{", "[{")) or looks_like_python_calls(text)

@@ -6,6 +6,9 @@
 Types are spelled as Python's, `List[int]` or `str, optional`, and become JSON schema's. One without a counterpart, such
 as `Union[int, str]`, is left out: the schema then allows anything, as the tool does. A parameter is required unless it
 is marked as optional or has a default.
+
+The columns may also be nested, as JSON or parquet has them. A null field of nested objects is no field: parquet gives
+every object the fields of all others, as null. In JSON text a null is a value.
 """
 
 import re
@@ -39,10 +42,16 @@ def read_record(record: object) -> XlamRecord:
 
 def _listed(record: Mapping[str, Any], column: str) -> list[Any]:
     value = record[column]
-    parsed = read_json_text(value, repr(column)) if isinstance(value, str) else value
+    parsed = read_json_text(value, repr(column)) if isinstance(value, str) else _without_nulls(value)
     if not isinstance(parsed, list):
         raise ValueError(f"{column!r} must be a list, not {value!r:.500}")
     return parsed
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return list(map(_without_nulls, value)) if isinstance(value, list | tuple) else value
 
 
 def _check_calls(calls: list[tuple[str, dict[str, Any]]], tools: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,15 +1,19 @@
 r"""Reads and evaluates arithmetic over whole numbers, in plain or LaTeX spelling, exactly and without `eval`.
 
-    expression = operand, {("+" | "-" | "*" | "/"), operand}        * and / bind tighter; equals group to the left
-    operand    = number | "(", expression, ")" | "\frac", "{", expression, "}", "{", expression, "}"
+    whole      = sum | sum, "\over", sum
+    sum        = operand, {("+" | "-" | "*" | "/"), operand}        * and / bind tighter; equals group to the left
+    operand    = number | "(", sum, ")" | "[", sum, "]" | "\{", sum, "\}" | "{", operand, "}" | fraction
+    fraction   = "\frac", "{", sum, "}", "{", sum, "}" | "{", sum, "\over", sum, "}"
 
 There is no sign: a minus must stand between two operands, since a task that counts how often each number is used would
 otherwise have `-3` pass for 3. There is no decimal point, power, floor division or implied product either: `2 3` and
-`2(3)` are errors, and so is a number with a leading zero.
+`2(3)` are errors, and so is a number with a leading zero. Braces do not group a sum, because LaTeX does not show them:
+`{3+5}*2` reads 3+5*2.
+
+A `Parser` of a larger grammar may have more kinds of operands.
 """
 
 import re
-from collections.abc import Sequence
 from fractions import Fraction
 
 from verl_reflect.tasks.token_stream import END, TokenStream
@@ -17,21 +21,21 @@ from verl_reflect.tasks.token_stream import END, TokenStream
 MAX_DEPTH = 20
 """Brackets within brackets. It bounds the recursion; six numbers need no more than five."""
 
-_TOKEN = re.compile(r"0|[1-9][0-9]*|\\left\(|\\right\)|\\[a-zA-Z]+|\S")
-_SPELLINGS = {
-    "\N{MULTIPLICATION SIGN}": "*",
-    r"\times": "*",
-    r"\cdot": "*",
-    "\N{DIVISION SIGN}": "/",
-    r"\div": "/",
+_TOKEN = re.compile(r"[0-9]+\.[0-9]+|0|[1-9][0-9]*|\\(?:left|right)?[(){}\[\]]|\\[a-zA-Z]+|\S")
+OPERATOR_SPELLINGS = {
+    **dict.fromkeys(("x", "X", r"\times", r"\cdot", r"\cdotp", r"\ast", r"\bullet", "\N{MULTIPLICATION SIGN}"), "*"),
+    **dict.fromkeys((r"\div", r"\slash", "\N{DIVISION SIGN}"), "/"),
     "\N{MINUS SIGN}": "-",
-    r"\left(": "(",
-    r"\right)": ")",
+}
+_SPELLINGS = {
+    **OPERATOR_SPELLINGS,
+    **{rf"\{side}{bracket}": bracket for side in ("left", "right") for bracket in "()[]"},
     r"\dfrac": r"\frac",
 }
+_BRACKETS = {"(": ")", "[": "]", r"\{": r"\}"}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
 
-Postfix = list[int | str]
+Postfix = list[int | Fraction | str]
 """Numbers and operators, each operator after its two operands: `2*(3+4)` is 2 3 4 + *."""
 
 
@@ -44,17 +48,14 @@ def parse(text: str) -> Postfix:
 
     Raises NotArithmetic for anything outside the grammar above.
     """
-    parser = _Parser(text)
-    parser.expression(lowest=1, depth=0)
-    parser.expect(END)
-    return parser.postfix
+    return Parser(text).whole()
 
 
-def evaluate(postfix: Sequence[int | str]) -> Fraction | None:
+def evaluate(postfix: Postfix) -> Fraction | None:
     """The exact value of an expression, or None where it divides by zero."""
     stack: list[Fraction] = []
     for item in postfix:
-        if isinstance(item, int):
+        if not isinstance(item, str):
             stack.append(Fraction(item))
             continue
         right, left = stack.pop(), stack.pop()
@@ -76,7 +77,13 @@ def _apply(operator: str, left: Fraction, right: Fraction) -> Fraction:
             return left / right
 
 
-class _Parser(TokenStream):
+def _deeper(depth: int) -> int:
+    if depth == MAX_DEPTH:
+        raise NotArithmetic(f"more than {MAX_DEPTH} brackets within brackets")
+    return depth + 1
+
+
+class Parser(TokenStream):
     """Precedence climbing over a list of tokens; what it has read so far is in `postfix`."""
 
     fault = NotArithmetic
@@ -86,30 +93,55 @@ class _Parser(TokenStream):
         super().__init__(_SPELLINGS.get(token, token) for token in _TOKEN.findall(text))
         self.postfix: Postfix = []
 
-    def expression(self, lowest: int, depth: int) -> None:
-        """Read operands joined by operators of at least the precedence `lowest`."""
+    def whole(self) -> Postfix:
+        self.sum(depth=0)
+        self.over(depth=0)
+        self.expect(END)
+        return self.postfix
+
+    def sum(self, depth: int, lowest: int = 1) -> bool:
+        """Read operands joined by operators of at least the precedence `lowest`. Whether there were any."""
         self.operand(depth)
+        joined = False
         while _PRECEDENCE.get(self.tokens[self.position], 0) >= lowest:
             operator = self.take()
-            self.expression(_PRECEDENCE[operator] + 1, depth)
+            self.sum(depth, _PRECEDENCE[operator] + 1)
             self.postfix.append(operator)
+            joined = True
+        return joined
 
     def operand(self, depth: int) -> None:
         token = self.take()
-        if token == "(":
-            self.group(")", depth)
+        if token.isascii() and token.isdecimal():
+            self.postfix.append(int(token))
+        elif token in _BRACKETS:
+            self.group(_BRACKETS[token], depth)
+        elif token == "{":
+            self.braces(depth)
         elif token == r"\frac":
             self.fraction(depth)
-        elif token.isascii() and token.isdecimal():
-            self.postfix.append(int(token))
         else:
             raise NotArithmetic(f"{token or 'the end'!r} where a number or a bracket was expected")
 
     def group(self, closing: str, depth: int) -> None:
-        if depth == MAX_DEPTH:
-            raise NotArithmetic(f"more than {MAX_DEPTH} brackets within brackets")
-        self.expression(lowest=1, depth=depth + 1)
+        self.sum(_deeper(depth))
         self.expect(closing)
+
+    def braces(self, depth: int) -> None:
+        joined = self.sum(_deeper(depth))
+        fraction = self.over(depth)
+        self.expect("}")
+        if joined and not fraction:
+            raise NotArithmetic("braces around a sum")
+
+    def over(self, depth: int) -> bool:
+        r"""Read what `\over` divides the sum before it by. Whether there is one."""
+        if self.tokens[self.position] != r"\over":
+            return False
+        self.take()
+        self.sum(depth)
+        self.postfix.append("/")
+        return True
 
     def fraction(self, depth: int) -> None:
         for _ in ("numerator", "denominator"):

@@ -1,8 +1,8 @@
 r"""Finds a solution of a Countdown puzzle in running text: `so 3 * 8 + 5 = 29 works`, `$3 \times 8 + 5$`, `3 times 8`.
 
-What counts: an expression of `arithmetic`, in or out of brackets, with `x`, "times", "plus", "add" and their like for
-operators; and one in steps, `3 * 8 = 24, and 24 + 5 = 29`. Not looked for: operators before their numbers ("multiply 3
-by 8"), steps whose result is itself a given number, and words for numbers.
+What counts: an expression of `arithmetic`, in or out of brackets and in any spelling that `notation` reads, with `x`,
+"times", "plus", "add" and their like for operators; and one in steps, `3 * 8 = 24, and 24 + 5 = 29`. Not looked for:
+operators before their numbers ("multiply 3 by 8"), steps whose result is itself a given number, and words for numbers.
 
 Every expression has as many numbers as the puzzle needs, so only that many numbers in a row have to be tried, with the
 brackets that they need. The time is linear in the text.
@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from verl_reflect.tasks.base import SEARCHED_IN_REFLECTION
-from verl_reflect.tasks.expressions.arithmetic import NotArithmetic, Postfix, evaluate, parse
+from verl_reflect.tasks.expressions.arithmetic import OPERATOR_SPELLINGS, NotArithmetic, Postfix, evaluate, parse
+from verl_reflect.tasks.notation import plain
 
-_TOKEN = re.compile(r"[0-9]+(?:[.,][0-9]+)*|\\?[^\W\d_]+|\S")
+_TOKEN = re.compile(r"[0-9]+(?:[.,][0-9]+)*|\\?[^\W\d_]+|\\[{}]|\S")
 _WORDS = {
     "x": "*",
     "times": "*",
@@ -29,8 +30,8 @@ _WORDS = {
 _PASSED_OVER = {"by", "$", "`", r"\left", r"\right"}
 _CONNECTING = {",", "and", "then"}
 """Passed over before an operator, as in `3 times 8, and then add 5`; between two sums they end the first."""
-_OPENING, _CLOSING = ("(", "{"), (")", "}")
-_OPERATORS = {*"+-*/", "\N{MULTIPLICATION SIGN}", r"\times", r"\cdot", "\N{DIVISION SIGN}", r"\div", "\N{MINUS SIGN}"}
+_OPENING, _CLOSING = ("(", "[", r"\{", "{"), (")", "]", r"\}", "}")
+_OPERATORS = {*"+-*/", *OPERATOR_SPELLINGS}
 _PARTS = {*_OPENING, *_CLOSING, *_OPERATORS, r"\frac"}
 _MAX_DIGITS = 15
 
@@ -61,7 +62,7 @@ def states_expression(text: str, target: int, sizes: Sequence[int], permits: Per
 def _tokens(text: str) -> list[str]:
     tokens: list[str] = []
     waiting = False
-    for word in _TOKEN.findall(text[-SEARCHED_IN_REFLECTION:].lower()):
+    for word in _TOKEN.findall(plain(text[-SEARCHED_IN_REFLECTION:]).lower()):
         token = _WORDS.get(word, word)
         if token in _CONNECTING:
             waiting = True
@@ -101,7 +102,7 @@ def _in_brackets(tokens: Sequence[str], first: int, last: int) -> tuple[str, ...
     return tuple(tokens[start : end + 1])
 
 
-def _reach(tokens: Sequence[str], place: int, step: int, brackets: tuple[str, str], wanted: int) -> int:
+def _reach(tokens: Sequence[str], place: int, step: int, brackets: tuple[str, ...], wanted: int) -> int:
     """Where the last of so many brackets stands, going from `place` over nothing but them."""
     while wanted and 0 <= place + step < len(tokens) and tokens[place + step] in (*brackets, r"\frac"):
         place += step

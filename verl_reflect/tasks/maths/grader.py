@@ -42,8 +42,8 @@ class Grader:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def same(self, gold: str, answer: str) -> bool:
-        """Whether the two mean the same.
+    def same(self, gold: str, answer: str, in_form: bool = False) -> bool:
+        """Whether the two mean the same, and, if asked for, the answer is in the form of the gold one (see `form`).
 
         Raises:
             PastLimitsError: it cannot be told within the limits of this module and of `grading_process`.
@@ -51,7 +51,7 @@ class Grader:
         """
         if max(len(gold), len(answer)) > MAX_CHARS or _TOO_LARGE.search(answer):
             raise PastLimitsError
-        request = json.dumps([gold, answer]).encode() + b"\n"
+        request = json.dumps([gold, answer, in_form]).encode() + b"\n"
         with self._lock:
             # A process may have ended for reasons of its own, and then the next one answers.
             reply = self._exchange(request) or self._exchange(request)

@@ -1,0 +1,177 @@
+# ruff: noqa: RUF001  (DeepSeek's marks are not ASCII)
+"""The dialects against vLLM's tool parsers: on well-formed calls both must read the same names and arguments.
+
+Where they differ, vLLM's reading is listed here, and in docs/function_calling.md with the reason.
+"""
+
+import importlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from call_dialects import DIALECTS, ONE_CALL, Calls
+
+from verl_reflect.tasks.function_calling import FunctionCalling
+
+WRITERS = {**DIALECTS, **ONE_CALL}
+PARSERS = {
+    "Hermes, Qwen": "hermes",
+    "Qwen3-Coder": "qwen3_coder",
+    "Qwen3-Coder without the outer tag": "qwen3_coder",
+    "GLM 4.5": "glm45",
+    "GLM 4.7": "glm47",
+    "Granite 3": "granite",
+    "Granite 3.1": "granite",
+    "Granite 4": "granite4",
+    "Granite 20B": "granite-20b-fc",
+    "Seed-OSS": "seed_oss",
+    "Jamba, Hunyuan": "jamba",
+    "Phi, functools": "phi4_mini_json",
+    "OLMo 3": "olmo3",
+    "MiniMax M2": "minimax_m2",
+    "DeepSeek V3, R1": "deepseek_v3",
+    "DeepSeek V3.1": "deepseek_v31",
+    "DeepSeek V3.2": "deepseek_v32",
+    "DeepSeek V4": "deepseek_v4",
+    "Kimi K2": "kimi_k2",
+    "Mistral, list": "mistral",
+    "Mistral, names": "mistral",
+    "Llama 3": "llama3_json",
+    "Llama 3 after its tag": "llama3_json",
+    "Llama 3.2, Python": "pythonic",
+    "Llama 4, Python": "llama4_pythonic",
+    "LFM2": "lfm2",
+    "InternLM": "internlm",
+    "FunctionGemma": "functiongemma",
+    "Gemma 4": "gemma4",
+    "LongCat": "longcat",
+    "dots": "dots",
+    "xLAM": "xlam",
+}
+"""vLLM's name for the parser of a dialect. It has none for the others, or, as for Command R, needs another package."""
+
+SCHEMA = {
+    "town": {"type": "string"},
+    "notes": {"type": "string"},
+    "line": {"type": "string"},
+    "nights": {"type": "integer"},
+    "price": {"type": "number"},
+    "breakfast": {"type": "boolean"},
+    "ages": {"type": "array"},
+    "options": {"type": "object"},
+}
+PLAIN: Mapping[str, Any] = {"town": "Bern", "nights": 3, "price": -12.5, "breakfast": True}
+SETS: Mapping[str, Calls] = {
+    "plain": [("book_room", PLAIN)],
+    "no arguments": [("ask_time", {})],
+    "Unicode": [("book_room", {"town": "Zürich 北京 😀", "notes": "«é»"})],
+    "lines and quotes": [("book_room", {"line": "one\ntwo", "notes": 'say "hi", it\'s \\ here'})],
+    "empty": [("book_room", {"notes": "", "ages": [], "options": {}})],
+    "nested": [("book_room", {"options": {"view": {"lake": [True, None, {"floor": 2}]}}, "ages": [1, [2.5, "x"]]})],
+    "digits in text": [("book_room", {"town": "3", "notes": "true"})],
+    "several": [("book_room", PLAIN), ("ask_time", {"town": "Bern"}), ("book_room", {"town": "Chur"})],
+    "closing marks": [("book_room", {"notes": "a </tool_call> and a } and a ]"})],
+}
+ENDS = "it ends the call at a closing mark within its text"
+LIST = "it ends the list at the first bracket, so that an argument may hold no list"
+TEXT = "it reads values only between <escape>, where the model writes text, and takes those for JSON"
+DIFFER: Mapping[tuple[str, str], str] = {
+    ("Hermes, Qwen", "closing marks"): ENDS,
+    ("Granite 4", "closing marks"): ENDS,
+    ("GLM 4.5", "closing marks"): ENDS,
+    ("GLM 4.7", "closing marks"): ENDS,
+    ("Phi, functools", "closing marks"): LIST,
+    ("Phi, functools", "empty"): LIST,
+    ("Phi, functools", "nested"): LIST,
+    ("InternLM", "several"): "it reads one call",
+    ("Gemma 4", "nested"): "it takes numbers and constants for text where the schema names no type for them",
+    **{("FunctionGemma", calls): TEXT for calls in ("plain", "empty", "nested", "digits in text", "several")},
+}
+"""What vLLM does instead, by dialect and set of calls."""
+
+TOKENS = (
+    *("<tool_call>", "</tool_call>", "<think>", "</think>", "<tool_calls>", "</tool_calls>", "<|python_tag|>"),
+    *(
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁calls▁end｜>",
+        "<｜tool▁call▁begin｜>",
+        "<｜tool▁call▁end｜>",
+        "<｜tool▁sep｜>",
+    ),
+    *("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_begin|>", "<|tool_call_end|>"),
+    *("<|tool_call_argument_begin|>", "<|tool_call_start|>", "[TOOL_CALLS]", "<minimax:tool_call>", "<seed:tool_call>"),
+    *(
+        "<|tool_call>",
+        "<tool_call|>",
+        "<|channel>",
+        "<channel|>",
+        '<|"|>',
+        "<longcat_tool_call>",
+        "</longcat_tool_call>",
+    ),
+    *("</minimax:tool_call>", "</seed:tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"),
+    *("<｜DSML｜function_calls>", "</｜DSML｜function_calls>", "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>"),
+)
+
+
+class Tokenizer:
+    """What the parsers need of one: that it knows their marks."""
+
+    def __init__(self, *more: str) -> None:
+        self.vocab = {token: number for number, token in enumerate((*TOKENS, *more))}
+
+    def get_vocab(self) -> dict[str, int]:
+        return self.vocab
+
+
+class Oracle:
+    """vLLM's reading of a response."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "CRITICAL")
+        self.parsers = importlib.import_module("vllm.tool_parsers").ToolParserManager
+        protocol = importlib.import_module("vllm.entrypoints.openai.chat_completion.protocol")
+        parameters = {"type": "object", "properties": SCHEMA}
+        tools = [
+            {"type": "function", "function": {"name": name, "parameters": parameters}}
+            for name in ("book_room", "ask_time")
+        ]
+        self.tools = [protocol.ChatCompletionToolsParam.model_validate(tool) for tool in tools]
+        self.request = protocol.ChatCompletionRequest(messages=[], model="any", tools=tools)
+
+    def calls(self, dialect: str, response: str) -> list[tuple[str, Any]]:
+        more = ("[ARGS]",) if dialect == "Mistral, names" else ()
+        parser = self.parsers.get_tool_parser(PARSERS[dialect])(Tokenizer(*more), self.tools)
+        try:
+            found = parser.extract_tool_calls(response, self.request).tool_calls
+        except ValueError:  # of a parser that cannot read several calls
+            return []
+        return [(call.function.name, _value(call.function.arguments)) for call in found]
+
+
+def _value(arguments: str | None) -> object:
+    try:
+        return json.loads(arguments or "null")
+    except ValueError:
+        return arguments
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Oracle:
+    pytest.importorskip(
+        "vllm", reason="vLLM, whose tool parsers are the oracle, is not installed", exc_type=ImportError
+    )
+    return Oracle()
+
+
+@pytest.mark.parametrize("dialect", PARSERS)
+@pytest.mark.parametrize("calls", SETS)
+def test_vllm_reads_the_same_calls(dialect: str, calls: str, oracle: Oracle) -> None:
+    response = WRITERS[dialect](SETS[calls])
+    expected = [(name, dict(arguments)) for name, arguments in SETS[calls]]
+    truth = {"answers": [{"name": name, "arguments": arguments} for name, arguments in expected]}
+    assert FunctionCalling().judge(response, truth).detail == ""
+    theirs = oracle.calls(dialect, response)
+    assert (theirs == expected) == ((dialect, calls) not in DIFFER), theirs
