@@ -6,7 +6,7 @@ Processor time counts, of this process and of math-verify's, and the median of a
 matters less then. Every case is judged once before the clock starts, as in training a row is judged for its whole
 group. MATH has no goal: what goes to math-verify costs what sympy costs.
 
-A hostile text (`tasks/hostile.py`) is judged twice and the faster time counts; `check-task` allows 50 ms.
+Of each hostile text (`tasks/hostile.py`) the fastest of a few verdicts counts; `check-task` allows 50 ms.
 """
 
 import json
@@ -27,6 +27,10 @@ from verl_reflect.tasks.hostile import responses
 ROUNDS = 5
 SECONDS = 0.4
 """Processor time of a round, at the least."""
+
+TRIES = 6
+QUICK_MS = 1.0
+"""A hostile text that takes no longer is not tried again."""
 
 THOUGHT = (
     "<think>\n" + "Let me try the numbers in another order, since the last sum was too large. " * 30 + "\n</think>\n"
@@ -146,10 +150,17 @@ def _round(kind: Kind) -> float:
 
 def slowest(source: str, gold: Case) -> tuple[float, str]:
     """Milliseconds of the slowest hostile text, and its name."""
-    return max(
-        (1000 * min(_seconds(source, Case(text, gold.ground_truth)) for _ in "ab"), name)
-        for name, text in responses(gold.response)
-    )
+    return max((_fastest(source, Case(text, gold.ground_truth)), name) for name, text in responses(gold.response))
+
+
+def _fastest(source: str, case: Case) -> float:
+    """Milliseconds. Other work on the machine only ever adds, so what seems slow is tried again."""
+    milliseconds = float("inf")
+    for _ in range(TRIES):
+        milliseconds = min(milliseconds, 1000 * _seconds(source, case))
+        if milliseconds < QUICK_MS:
+            break
+    return milliseconds
 
 
 def _seconds(source: str, case: Case) -> float:
