@@ -27,7 +27,7 @@ ATTEMPTS = {
     "in a fence": f"```json\n{OBJECT}\n```",
     "in a fence that does not close": f"```json\n{OBJECT}",
     "in a fence before an empty list": f"```json\n{OBJECT}\n```\n```json\n[]\n```",
-    "cut off": OBJECT[:-12],
+    "an object that does not close": OBJECT[:-12],
     "cut off early": '{"name": "book_room"',
     "a list cut off early": '{"tool_calls": [{',
     "single quotes": OBJECT.replace('"', "'"),
@@ -43,6 +43,9 @@ ATTEMPTS = {
     "Python and words": f"I call {PYTHON} for you.",
     "a list and words": f"Here: [{PYTHON}]",
     "a list that does not close": f"[{PYTHON}",
+    "cut off in its first parameter": "hotel.book_room(tow",
+    "a list cut off in its first parameter": "[hotel.book_room(town",
+    "cut off after its bracket": "book_room(",
     "no arguments": "book_room()",
     "no arguments, in a list and words": "Here: [book_room()]",
     "without keywords": "[book_room('Bern')]",
@@ -112,7 +115,7 @@ WORDS = st.lists(st.from_regex(r"\A[a-zA-Z]{1,9}[.,?!]?\Z"), max_size=8).map(" "
 @given(
     WORDS,
     WORDS,
-    st.sampled_from(sorted(set(ATTEMPTS) - {"cut off early", "a list cut off early", "no quotes around the name"})),
+    st.sampled_from(sorted(name for name in ATTEMPTS if "cut off" not in name and name != "no quotes around the name")),
 )
 def test_words_around_it_hide_no_attempt(before: str, behind: str, name: str) -> None:
     attempt = ATTEMPTS[name]

@@ -41,6 +41,8 @@ _KEYWORD = re.compile(r"(?<=\w\w)\(\s*[^\W\d]\w*\s*=\s*(?:[\"'\d\[{(-]|True\b|Fa
 _NAMED_OBJECT = re.compile(r"(?<=\w\w)\{\s*\"\w+\"\s*:")
 _ALONE = re.compile(r"(?:print\(\s*)?(?!print\b)(?:[^\W\d]\w*\.)*[^\W\d]\w+\(\s*(?:\)|[\"'\[{]|[^\W\d]\w*\s*=(?!=))")
 _LAST = (")", "]", ";", "`")
+_CUT_OFF = re.compile(r"(?:[^\W\d]\w*\.)*[^\W\d]\w+\([^\s()]*")
+"""All that was said is a name with its bracket, and the limit came before the first value."""
 
 
 def attempts_a_call(response: str, said: str) -> bool:
@@ -87,6 +89,8 @@ def _is_python(said: str) -> bool:
     words, *fenced = said.split("```", 2 * MAX_TRIES)
     fences, between = fenced[::2], fenced[1::2]
     if any(map(_in_words, (words, *between))) or any(_ALONE.match(_code(fence)) for fence in fences):
+        return True
+    if _CUT_OFF.fullmatch(_code(said)):
         return True
     return said.endswith(_LAST) and _ALONE.match(_code(said)) is not None
 
