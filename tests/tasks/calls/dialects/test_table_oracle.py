@@ -1,16 +1,17 @@
-# ruff: noqa: RUF001  (DeepSeek's marks are not ASCII)
 """The dialects against vLLM's tool parsers: on well-formed calls both must read the same names and arguments.
 
 Where they differ, vLLM's reading is listed here, and in docs/function_calling.md with the reason.
 """
 
-import importlib
 import json
-import os
+import subprocess
+import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from builders import ROOT
 from call_dialects import DIALECTS, ONE_CALL, Calls
 
 from verl_reflect.tasks.function_calling import FunctionCalling
@@ -52,16 +53,6 @@ PARSERS = {
 }
 """vLLM's name for the parser of a dialect. It has none for the others, or, as for Command R, needs another package."""
 
-SCHEMA = {
-    "town": {"type": "string"},
-    "notes": {"type": "string"},
-    "line": {"type": "string"},
-    "nights": {"type": "integer"},
-    "price": {"type": "number"},
-    "breakfast": {"type": "boolean"},
-    "ages": {"type": "array"},
-    "options": {"type": "object"},
-}
 PLAIN: Mapping[str, Any] = {"town": "Bern", "nights": 3, "price": -12.5, "breakfast": True}
 SETS: Mapping[str, Calls] = {
     "plain": [("book_room", PLAIN)],
@@ -91,87 +82,32 @@ DIFFER: Mapping[tuple[str, str], str] = {
 }
 """What vLLM does instead, by dialect and set of calls."""
 
-TOKENS = (
-    *("<tool_call>", "</tool_call>", "<think>", "</think>", "<tool_calls>", "</tool_calls>", "<|python_tag|>"),
-    *(
-        "<｜tool▁calls▁begin｜>",
-        "<｜tool▁calls▁end｜>",
-        "<｜tool▁call▁begin｜>",
-        "<｜tool▁call▁end｜>",
-        "<｜tool▁sep｜>",
-    ),
-    *("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_begin|>", "<|tool_call_end|>"),
-    *("<|tool_call_argument_begin|>", "<|tool_call_start|>", "[TOOL_CALLS]", "<minimax:tool_call>", "<seed:tool_call>"),
-    *(
-        "<|tool_call>",
-        "<tool_call|>",
-        "<|channel>",
-        "<channel|>",
-        '<|"|>',
-        "<longcat_tool_call>",
-        "</longcat_tool_call>",
-    ),
-    *("</minimax:tool_call>", "</seed:tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"),
-    *("<｜DSML｜function_calls>", "</｜DSML｜function_calls>", "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>"),
-)
-
-
-class Tokenizer:
-    """What the parsers need of one: that it knows their marks."""
-
-    def __init__(self, *more: str) -> None:
-        self.vocab = {token: number for number, token in enumerate((*TOKENS, *more))}
-
-    def get_vocab(self) -> dict[str, int]:
-        return self.vocab
-
-
-class Oracle:
-    """vLLM's reading of a response."""
-
-    def __init__(self) -> None:
-        os.environ.setdefault("VLLM_LOGGING_LEVEL", "CRITICAL")
-        self.parsers = importlib.import_module("vllm.tool_parsers").ToolParserManager
-        protocol = importlib.import_module("vllm.entrypoints.openai.chat_completion.protocol")
-        parameters = {"type": "object", "properties": SCHEMA}
-        tools = [
-            {"type": "function", "function": {"name": name, "parameters": parameters}}
-            for name in ("book_room", "ask_time")
-        ]
-        self.tools = [protocol.ChatCompletionToolsParam.model_validate(tool) for tool in tools]
-        self.request = protocol.ChatCompletionRequest(messages=[], model="any", tools=tools)
-
-    def calls(self, dialect: str, response: str) -> list[tuple[str, Any]]:
-        more = ("[ARGS]",) if dialect == "Mistral, names" else ()
-        parser = self.parsers.get_tool_parser(PARSERS[dialect])(Tokenizer(*more), self.tools)
-        try:
-            found = parser.extract_tool_calls(response, self.request).tool_calls
-        except ValueError:  # of a parser that cannot read several calls
-            return []
-        return [(call.function.name, _value(call.function.arguments)) for call in found]
-
-
-def _value(arguments: str | None) -> object:
-    try:
-        return json.loads(arguments or "null")
-    except ValueError:
-        return arguments
+Reading = list[tuple[str, object]]
 
 
 @pytest.fixture(scope="module")
-def oracle() -> Oracle:
-    pytest.importorskip(
-        "vllm", reason="vLLM, whose tool parsers are the oracle, is not installed", exc_type=ImportError
-    )
-    return Oracle()
+def theirs() -> dict[tuple[str, str], Reading]:
+    """vLLM's reading of every set of calls in every dialect."""
+    if find_spec("vllm") is None:
+        pytest.skip("vLLM, whose tool parsers are the oracle, is not installed")
+    pairs = [(dialect, calls) for dialect in PARSERS for calls in SETS]
+    asked = [
+        (PARSERS[dialect], ["[ARGS]"] if dialect == "Mistral, names" else [], WRITERS[dialect](SETS[calls]))
+        for dialect, calls in pairs
+    ]
+    command = [sys.executable, str(ROOT / "tests/helpers/vllm_oracle.py")]
+    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    read = json.loads(done.stdout.splitlines()[-1])
+    return {pair: [(name, arguments) for name, arguments in found] for pair, found in zip(pairs, read, strict=True)}
 
 
 @pytest.mark.parametrize("dialect", PARSERS)
 @pytest.mark.parametrize("calls", SETS)
-def test_vllm_reads_the_same_calls(dialect: str, calls: str, oracle: Oracle) -> None:
+def test_vllm_reads_the_same_calls(dialect: str, calls: str, theirs: dict[tuple[str, str], Reading]) -> None:
     response = WRITERS[dialect](SETS[calls])
     expected = [(name, dict(arguments)) for name, arguments in SETS[calls]]
     truth = {"answers": [{"name": name, "arguments": arguments} for name, arguments in expected]}
     assert FunctionCalling().judge(response, truth).detail == ""
-    theirs = oracle.calls(dialect, response)
-    assert (theirs == expected) == ((dialect, calls) not in DIFFER), theirs
+    read = theirs[dialect, calls]
+    assert (read == expected) == ((dialect, calls) not in DIFFER), read
