@@ -13,7 +13,7 @@ from verl_reflect.plugin import register
 
 
 class Preflight(Callback):
-    """Runs every check of `checks.py` on the composed configuration."""
+    """Runs every check of `every.py` on the composed configuration."""
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         """Exit with the first problem; say what is doubtful. Hydra makes a warning of any other exception."""

@@ -6,7 +6,7 @@ at the first try has failures to reflect on, and one that only ever passes at th
 
 verl makes the data set, the agent loop manager and the replay buffer apart from each other, all in the trainer's
 process, and hands none of them to another. So the rates are one object of that process, PASS_RATES: the data set asks
-it (edge_dataset.py), the manager tells it which group is of which row, and the replay buffer tells it what became of
+it (dataset.py), the manager tells it which group is of which row, and the replay buffer tells it what became of
 the group.
 """
 

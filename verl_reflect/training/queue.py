@@ -5,7 +5,7 @@ verl's trainer puts prompts into a queue and takes groups of rows out of it thro
 asked in it: which finished groups to replace, and what the sessions of a batch left behind.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -30,7 +30,7 @@ Batch = KVBatchMeta
 """The rows of a step: `keys`, and `tags` with each row's `response_len`."""
 
 
-class GroupQueue(ReplayBuffer):
+class GroupQueue(ReplayBuffer, ABC):
     """verl's synchronous replay buffer, replacing one for one the groups that it is told to.
 
     Args:
