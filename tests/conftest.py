@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from builders import compose_config
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from scripted_server import ScriptedServer
 from transformers import PreTrainedTokenizerFast
 from verl.experimental.agent_loop.agent_loop import DictConfigWrap
@@ -45,6 +45,7 @@ def recipe_config(_recipe: DictConfig) -> Callable[..., DictConfig]:
             "reflect.max_retry_tokens=16",
             "data.max_prompt_length=32",
         ]
+        OmegaConf.set_struct(config.data.apply_chat_template_kwargs, False)  # as a `+` before the key does
         config.merge_with_dotlist([*small, *assignments])
         return config
 
@@ -67,23 +68,26 @@ def _close_what_loops_share() -> Iterator[None]:
 
 @pytest.fixture
 def make_loop(
-    recipe_config: Callable[..., DictConfig], tokenizer: Any, judge: Judge, monkeypatch: pytest.MonkeyPatch
+    recipe_config: Callable[..., DictConfig], judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., RetryAgentLoop]:
-    """An agent loop of the recipe on the tiny tokenizer, with a server and any changes to the configuration."""
+    """An agent loop of the recipe on the server's tokenizer, with any changes to the configuration."""
     monkeypatch.setattr(Judge, "from_config", lambda config: judge)
 
     def made(
-        server: ScriptedServer, *overrides: str, cls: type[RetryAgentLoop] = ReflectRetryAgentLoop
+        server: ScriptedServer,
+        *overrides: str,
+        cls: type[RetryAgentLoop] = ReflectRetryAgentLoop,
+        model_type: str = "qwen2",
     ) -> RetryAgentLoop:
         config = recipe_config(*overrides)
         return cls(
             trainer_config=DictConfigWrap(config),
             server_manager=server,
-            tokenizer=tokenizer,
+            tokenizer=server.tokenizer,
             processor=None,
             dataset_cls=RLHFDataset,
             data_config=DictConfigWrap(config.data),
-            hf_model_type="qwen2",
+            hf_model_type=model_type,
         )
 
     return made

@@ -15,6 +15,8 @@ class ScriptedServer:
     tokenizer: PreTrainedTokenizerFast
     lines: list[str | list[int] | Exception]
     seconds: float = 0.0
+    stop_reason: str = "completed"
+    routed_experts: Any = None
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     async def generate(
@@ -29,7 +31,11 @@ class ScriptedServer:
         ids = ids[: sampling_params["max_tokens"]]
         log_probs = [-0.5] * len(ids) if sampling_params.get("logprobs") else None
         return TokenOutput(
-            token_ids=ids, log_probs=log_probs, stop_reason="completed", extra_fields={"min_global_steps": 3}
+            token_ids=ids,
+            log_probs=log_probs,
+            routed_experts=self.routed_experts,
+            stop_reason=self.stop_reason,
+            extra_fields={"min_global_steps": 3},
         )
 
     def ids(self, text: str) -> list[int]:

@@ -36,11 +36,6 @@ METHODS = [
         ["trainer_config", "server_manager", "tokenizer", "processor", "dataset_cls", "data_config", "hf_model_type"],
     ),
     ("verl.experimental.agent_loop.agent_loop.AgentLoopBase", "run", ["sampling_params", "kwargs"]),
-    (
-        "verl.experimental.agent_loop.agent_loop.AgentLoopBase",
-        "ct_merge_context_msg",
-        ["previous_messages", "updated_messages", "runtime_token_ids", "response_mask"],
-    ),
     ("verl.experimental.reward_loop.reward_manager.base.RewardManagerBase", "run_single", ["data"]),
     ("verl.trainer.ppo.v1.agent_loop_tq.AgentLoopManagerTQ", "generate_sequences", ["prompts"]),
     ("verl.trainer.ppo.v1.replay_buffer.ReplayBuffer", "sample", ["global_steps", "partition_id", "batch_size"]),
@@ -67,17 +62,6 @@ METHODS = [
         ["replica_rank", "config", "model_config", "gpus_per_node"],
     ),
     ("verl.workers.rollout.replica.RolloutReplica", "init_standalone", []),
-    ("verl.utils.tokenizer.continuous_token.ContinuousTokenBuilder", "build_initial_tokens", ["messages", "tools"]),
-    (
-        "verl.utils.tokenizer.continuous_token.ContinuousTokenBuilder",
-        "merge_context_tokens",
-        ["previous_messages", "updated_messages", "runtime_token_ids"],
-    ),
-    (
-        "verl.utils.tokenizer.continuous_token.ContinuousTokenBuilder",
-        "merge_assistant_tokens",
-        ["runtime_token_ids", "assistant_token_ids"],
-    ),
 ]
 REPLICA = "verl.workers.rollout.replica.RolloutReplica"
 GIVEN = {f"{REPLICA}.server_address", f"{REPLICA}.server_handle"} | {

@@ -10,7 +10,6 @@ from verl_reflect.checks.verl_names import NAMES, ON_CPU, TESTED, missing
 from verl_reflect.config import CONTROLS, SAMPLERS, FirstAttempt
 from verl_reflect.finding import Doubt
 from verl_reflect.plugin import longest_trained_turn
-from verl_reflect.rollout.chat_template import closing_as_template, end_of_turn_id
 from verl_reflect.rollout.judge import RewardFunction
 from verl_reflect.rollout.ways import REFLECTING
 from verl_reflect.training.metrics import ALL, OF_LIVE_ATTEMPTS, OF_REFLECTIONS
@@ -123,24 +122,6 @@ def check_guards(run: Run) -> str:
         raise UnfitError(f"reflect.penalties are for reflections, and {loop} has none; set them to 0.")
     rewards = "with penalties, unlike the paper" if penalties.used else "without penalties"
     return f"rewards {rewards}; {len(guards)} guards"
-
-
-def check_chat_template(run: Run) -> str:
-    """The template tells turns apart and lets a user turn follow a failed attempt without re-encoding it."""
-    from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
-
-    kwargs = dict(run.config.data.get("apply_chat_template_kwargs") or {})
-    task = [{"role": "user", "content": "A task"}, {"role": "assistant", "content": "An answer"}]
-    tokenizer, model_type = run.tokenizer, run.model_config.model_type
-    try:
-        end = end_of_turn_id(tokenizer, kwargs)
-        builder = create_continuous_token_builder(tokenizer, hf_model_type=model_type, chat_template_kwargs=kwargs)
-        builder.merge_context_tokens(task, [*task, {"role": "user", "content": "Again"}], [end])
-        closing = closing_as_template(tokenizer, builder, kwargs)
-    except Exception as error:  # templates raise errors of every kind
-        raise UnfitError(f"The chat template cannot hold the conversation: {error}") from error
-    remark = f"a turn ends with {tokenizer.convert_ids_to_tokens(end)}"
-    return remark if closing else f"{remark}; between turns verl puts other tokens than the template"
 
 
 def check_budget(run: Run) -> str:

@@ -13,7 +13,7 @@ from verl_reflect.config import FirstAttempt
 from verl_reflect.finding import Doubt
 from verl_reflect.records.model_identity import ModelIdentity, template_hash
 from verl_reflect.records.parquet import card_path
-from verl_reflect.rollout.chat_template import offer_tools
+from verl_reflect.rollout.chat import Chat
 from verl_reflect.rollout.judge import RewardFunction
 from verl_reflect.tasks.registry import task_for
 
@@ -84,13 +84,14 @@ def check_prompts(run: Run) -> str:
 def _check_prompt_lengths(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> None:
     """verl leaves out the rows whose messages are too long, and does not see their tools."""
     limit = run.config.data.max_prompt_length
-    plain = [_prompt_tokens(run, {**row, "tools": None}) for row in rows]
+    chat = Chat.under(run.config, run.tokenizer)
+    plain = [_prompt_tokens(run, chat, {**row, "tools": None}) for row in rows]
     if min(plain) > limit:
         raise UnfitError(
             f"{key}: none of the first {len(rows)} prompts of {path} fits data.max_prompt_length={limit}; the shortest "
             f"takes {min(plain)} tokens."
         )
-    with_tools = [_prompt_tokens(run, row) for row in rows if row.get("tools")]
+    with_tools = [_prompt_tokens(run, chat, row) for row in rows if row.get("tools")]
     if with_tools and max(with_tools) > limit:
         raise UnfitError(
             f"{key}: a prompt of {path} takes {max(with_tools)} tokens with its functions, and "
@@ -98,14 +99,9 @@ def _check_prompt_lengths(run: Run, key: str, path: str, rows: list[dict[str, An
         )
 
 
-def _prompt_tokens(run: Run, row: dict[str, Any]) -> int:
+def _prompt_tokens(run: Run, chat: Chat, row: dict[str, Any]) -> int:
     tools = json.loads(row["tools"]) if row.get("tools") else None
-    messages, tools = offer_tools(run.tokenizer, [dict(message) for message in row[run.config.data.prompt_key]], tools)
-    kwargs = dict(run.config.data.get("apply_chat_template_kwargs") or {})
-    rendered = run.tokenizer.apply_chat_template(
-        messages, tools=tools, tokenize=False, add_generation_prompt=True, **kwargs
-    )
-    return len(run.tokenizer.encode(rendered, add_special_tokens=False))
+    return len(chat.open(row[run.config.data.prompt_key], tools)[1])
 
 
 def _check_wording(run: Run, place: str, data_source: str) -> None:

@@ -7,9 +7,9 @@ or raises `UnfitError` with one sentence that says what to do.
 
 from collections.abc import Callable
 
+from verl_reflect.checks.chat_template import check_chat_template
 from verl_reflect.checks.config import (
     check_budget,
-    check_chat_template,
     check_group,
     check_guards,
     check_reward,
@@ -19,6 +19,7 @@ from verl_reflect.checks.config import (
     check_verl,
 )
 from verl_reflect.checks.data import check_data, check_failure_set, check_prompts
+from verl_reflect.checks.modalities import check_modalities
 from verl_reflect.checks.run import Run
 
 CHECKS: dict[str, Callable[[Run], str]] = {
@@ -32,6 +33,7 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "reward function": check_reward,
     "sampler": check_sampler,
     "data": check_data,
+    "modalities": check_modalities,
     "prompts": check_prompts,
     "failure set": check_failure_set,
 }

@@ -18,15 +18,12 @@ TESTED = ("0.9.1",)
 _LOOP = "verl.experimental.agent_loop.agent_loop"
 _MANAGER = "verl.experimental.reward_loop.reward_manager"
 _V1 = "verl.trainer.ppo.v1"
-_TOKENS = "verl.utils.tokenizer.continuous_token.ContinuousTokenBuilder"
 _REPLICA = "verl.workers.rollout.replica"
 
 NAMES: Mapping[str, str] = {
     "verl.DataProto": "what a reward manager is given",
     f"{_LOOP}.AgentLoopBase": "the agent loop",
     f"{_LOOP}.AgentLoopBase.config": "the agent loop's settings",
-    f"{_LOOP}.AgentLoopBase.continuous_token_builder": "a conversation's tokens",
-    f"{_LOOP}.AgentLoopBase.ct_merge_context_msg": "a conversation's tokens, one turn on",
     f"{_LOOP}.AgentLoopBase.loop": "work beside the agent loop",
     f"{_LOOP}.AgentLoopBase.rollout_config": "the longest prompt",
     f"{_LOOP}.AgentLoopBase.run": "a session",
@@ -53,10 +50,9 @@ NAMES: Mapping[str, str] = {
     "verl.utils.dataset.rl_dataset.RLHFDataset": "the data",
     "verl.utils.dataset.rl_dataset.RLHFDataset.original_data_files": "which data are trained on",
     "verl.utils.tensordict_utils.assign_non_tensor_data": "telling a validation from a training step",
-    f"{_TOKENS}.build_initial_tokens": "a conversation's first tokens",
-    f"{_TOKENS}.merge_assistant_tokens": "a conversation's tokens, after an answer",
-    f"{_TOKENS}.merge_context_tokens": "a conversation's tokens, after a request",
-    "verl.utils.tokenizer.continuous_token_wiring.create_continuous_token_builder": "a conversation's tokens",
+    "verl.utils.fs.copy_to_local": "a model's files",
+    "verl.utils.tokenizer.continuous_token_wiring.create_continuous_token_builder": "whether verl can make a session",
+    "verl.utils.tokenizer.hf_processor": "whether verl can make a session",
     "verl.workers.rollout.llm_server.LLMServerClient.generate": "the model that answers",
     f"{_REPLICA}.RolloutReplica.init_standalone": "servers without a trainer",
     f"{_REPLICA}.RolloutReplica.server_address": "servers without a trainer",

@@ -1,89 +1,106 @@
-"""What the loop must know of a chat template: which tokens are markers, and which one ends an assistant's turn."""
+"""A chat template, read off what it renders. No family of models is known here by its name.
 
-import json
-import re
-from collections.abc import Container, Sequence
-from typing import Any
+A conversation is rendered whose words are known, and what stands around them is what the template writes: how a turn is
+opened, what ends it, and where the model is to answer.
+"""
 
-TOOL_CALL_MARKERS = frozenset({"<|python_tag|>", "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]"})
-"""Special tokens of Llama 3 and Mistral that stand before a call: part of what the model says, not the end of it."""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
 
+Message = Mapping[str, Any]
 
-def special_ids(tokenizer: Any) -> frozenset[int]:
-    """Ids of all special tokens but TOOL_CALL_MARKERS. `all_special_ids` alone would miss Llama 3's header markers."""
-    added = tokenizer.added_tokens_decoder
-    ids = {index for index, token in added.items() if token.special} | set(tokenizer.all_special_ids)
-    return frozenset(index for index in ids if index not in added or added[index].content not in TOOL_CALL_MARKERS)
-
-
-def before_special(token_ids: Sequence[int], special: Container[int]) -> tuple[int, ...]:
-    """The ids before the first special one: what the model says in its turn."""
-    end = next((i for i, token in enumerate(token_ids) if token in special), len(token_ids))
-    return tuple(token_ids[:end])
+TASK, ANSWER, AGAIN = "The task qzu", "The answer qzv", "The next task qzw"
+"""Words that no template has of its own. Each ends in a letter: no tokenizer joins it with the marker after it."""
 
 
-def offer_tools(
-    tokenizer: Any, messages: Sequence[dict[str, Any]], tools: list[dict[str, Any]] | None
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
-    """(messages, tools) for the chat template: where it has no place for tools, the system message lists them."""
-    if not tools or re.search(r"\btools\b", tokenizer.chat_template or ""):
-        return list(messages), tools
-    listing = "You may call these functions:\n" + "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
-    if messages[0]["role"] == "system":
-        return [{**messages[0], "content": f"{messages[0]['content']}\n\n{listing}"}, *messages[1:]], None
-    return [{"role": "system", "content": listing}, *messages], None
+class Pieces(NamedTuple):
+    """What the template writes around the words of [user, assistant, user], where the model is next."""
+
+    header: str
+    """From the user's words to the assistant's: the end of the one turn, the opening of the other."""
+    between: str
+    """From the assistant's words to the user's."""
+    opening: str
+    """After the last words: the end of the user's turn, and the generation prompt."""
 
 
-def end_of_turn_id(tokenizer: Any, template_kwargs: dict[str, Any] | None = None) -> int:
-    """The token with which the chat template closes an assistant's turn, such as `<|im_end|>` or `<|eot_id|>`.
+@dataclass(frozen=True, eq=False)
+class ChatTemplate:
+    """The template of a tokenizer, with the arguments that a run gives it.
 
-    Raises:
-        ValueError: there is no chat template, or it closes a turn with ordinary text.
+    Where a tokenizer has several by name, transformers takes `tool_use` if there are tools and else `default`, for
+    verl's own loops as for ours.
     """
-    if not tokenizer.chat_template:
-        raise ValueError("The tokenizer has no chat template; use an instruct model or set model.custom_chat_template.")
-    answer = "An answer"
-    messages = [{"role": "user", "content": "A task"}, {"role": "assistant", "content": answer}]
-    rendered = tokenizer.apply_chat_template(messages, tokenize=False, **(template_kwargs or {}))
-    closing = tokenizer.encode(rendered.rpartition(answer)[2], add_special_tokens=False)
-    if not closing or closing[0] not in special_ids(tokenizer):
-        raise ValueError(
-            "The chat template does not end an assistant's turn with a special token, so turns cannot be told apart; "
-            "set actor_rollout_ref.model.custom_chat_template to one that does."
+
+    tokenizer: Any
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """`data.apply_chat_template_kwargs`."""
+
+    def text(
+        self, messages: Sequence[Message], tools: list[dict[str, Any]] | None = None, *, model_is_next: bool = True
+    ) -> str:
+        """The conversation as the template renders it. Raises whatever the template raises."""
+        rendered = self.tokenizer.apply_chat_template(
+            [dict(message) for message in messages],
+            tools=tools,
+            tokenize=False,
+            add_generation_prompt=model_is_next,
+            **self.arguments,
         )
-    return int(closing[0])
+        return str(rendered)
+
+    def ids(self, text: str) -> tuple[int, ...]:
+        """The tokens of a rendering, which has its own first token already."""
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def ids_after(self, before: str, text: str) -> tuple[int, ...]:
+        """The tokens of a text as they are after another: some tokenizers put a space before what stands alone."""
+        whole, start = self.ids(before + text), self.ids(before)
+        return whole[len(start) :] if whole[: len(start)] == start else self.ids(text)
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """See `Pieces`. Raises ValueError if there is no template, or it leaves out what is said."""
+        if not self.tokenizer.chat_template:
+            raise ValueError(
+                "The tokenizer has no chat template; use an instruct model or set model.custom_chat_template."
+            )
+        rendered = self.text([user(TASK), assistant(ANSWER), user(AGAIN)])
+        rest = rendered.partition(TASK)[2]
+        header, _, rest = rest.partition(ANSWER)
+        between, found, opening = rest.partition(AGAIN)
+        if not found:
+            raise ValueError(
+                "The chat template does not write what a user and an assistant say as it is, one after the other; set "
+                "actor_rollout_ref.model.custom_chat_template to one that does."
+            )
+        return Pieces(header, between, opening)
+
+    @cached_property
+    def after_last_answer(self) -> str:
+        """What the template writes after an answer that ends the conversation."""
+        rendered = self.text([user(TASK), assistant(ANSWER)], model_is_next=False)
+        return rendered.rpartition(ANSWER)[2]
+
+    def next_turn(self, text: str) -> tuple[int, ...]:
+        """The tokens from the end of an answer to where the model is to answer a user who says this."""
+        rendered = self.text([user(TASK), assistant(ANSWER), user(text)])
+        end = rendered.index(ANSWER) + len(ANSWER)
+        return self.ids_after(rendered[:end], rendered[end:])
 
 
-def closing_ids(tokenizer: Any, builder: Any, template_kwargs: dict[str, Any] | None = None) -> tuple[int, ...]:
-    """What the loop closes an assistant's turn with: as the template does, or with the end of turn alone.
-
-    Raises:
-        ValueError: as of `end_of_turn_id`.
-    """
-    end = end_of_turn_id(tokenizer, template_kwargs)
-    return closing_as_template(tokenizer, builder, template_kwargs) or (end,)
+def user(text: str) -> Message:
+    """A user's message."""
+    return {"role": "user", "content": text}
 
 
-def closing_as_template(
-    tokenizer: Any, builder: Any, template_kwargs: dict[str, Any] | None = None
-) -> tuple[int, ...] | None:
-    """What closes an assistant's turn before a user's in the chat template: in ChatML, `<|im_end|>` and a line end.
+def assistant(text: str) -> Message:
+    """A message of the model."""
+    return {"role": "assistant", "content": text}
 
-    verl's builder for Qwen adds the line end itself, when it appends the user's turn. Its default builder does not, and
-    verl gives it to every Llama with a ChatML template, SmolLM2 among them. So both ways are tried, and the shortest
-    that comes out as the template is taken; None, if none does.
 
-    Args:
-        builder: verl's continuous-token builder for this model.
-    """
-    answer, task = "An answer", {"role": "user", "content": "A task"}
-    before = [task, {"role": "assistant", "content": answer}]
-    after = [*before, {"role": "user", "content": "Again"}]
-    rendered = tokenizer.apply_chat_template(
-        after, tokenize=False, add_generation_prompt=True, **(template_kwargs or {})
-    )
-    wanted = tokenizer.encode(rendered.rpartition(answer)[2], add_special_tokens=False)
-    for length in (1, 2):
-        if builder.merge_context_tokens(before, after, wanted[:length]).token_ids == wanted:
-            return tuple(wanted[:length])
-    return None
+def system(text: str) -> Message:
+    """A system message."""
+    return {"role": "system", "content": text}

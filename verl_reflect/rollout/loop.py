@@ -33,6 +33,9 @@ from verl_reflect.rollout.judge import required
 from verl_reflect.rollout.row import training_row
 from verl_reflect.rollout.session import Session
 
+TURNS_OF_A_SESSION = 1000
+"""More than any has: what keeps the seeds of two sessions apart."""
+
 
 @dataclass(frozen=True)
 class FirstTry:
@@ -143,9 +146,15 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         )
 
     def _sampling_params(self, session: Session, turn: str) -> dict[str, Any]:
-        """verl's, with log-probabilities for the turns that are trained or kept and for no other."""
+        """verl's, with log-probabilities for the turns that are trained or kept and for no other.
+
+        With a seed each turn of each session has its own: n reflections on one failure must be n samples.
+        """
         in_a_row = not session.validate and (turn in self.trained_turns or turn in self.settings.keep)
-        return session.sampling_params if in_a_row else {**session.sampling_params, "logprobs": False}
+        params = session.sampling_params if in_a_row else {**session.sampling_params, "logprobs": False}
+        if params.get("seed") is None:
+            return params
+        return {**params, "seed": params["seed"] + session.number * TURNS_OF_A_SESSION + next(self.turn_numbers)}
 
     async def judge(self, session: Session, answer: Turn) -> Judgement:
         """The verdict on an answer to the session's task. Raises VerifierError if a training session gets none."""

@@ -34,6 +34,7 @@ def training_row(trained: Turn, episode: Episode, seconds: float, *, kept: bool 
         response_ids=list(trained.token_ids),
         response_mask=[0 if kept else 1, *[1] * (len(trained.token_ids) - 1)],
         response_logprobs=list(trained.log_probs) if trained.log_probs is not None else None,
+        routed_experts=trained.routed_experts,
         num_turns=len(trained.conversation.messages) + 1,
         metrics=AgentLoopMetrics(generate_sequences=seconds),
         extra_fields={**trained.extra_fields, "episode": episode},

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from omegaconf import DictConfig
 
 from verl_reflect.config import ReflectConfig
-from verl_reflect.rollout.chat_template import closing_ids, special_ids
+from verl_reflect.rollout.chat import Chat
 from verl_reflect.rollout.judge import Judge
 
 
@@ -23,10 +23,7 @@ class Shared:
     config: DictConfig
     tokenizer: Any
     settings: ReflectConfig
-    special_ids: frozenset[int]
-    """Tokens that end a turn."""
-    closing_ids: tuple[int, ...]
-    """What a turn of the model is closed with."""
+    chat: Chat
     judge: Judge
     first_tries: "WeakValueDictionary[str, asyncio.Task[Any]]" = field(default_factory=WeakValueDictionary)
     """First attempts by group. Each session holds on to its own until it ends, and then they are gone."""
@@ -35,21 +32,15 @@ class Shared:
     """By identity of configuration and tokenizer, which each of these holds on to."""
 
     @classmethod
-    def under(cls, config: DictConfig, tokenizer: Any, builder: Any) -> "Shared":
-        """What belongs to this configuration and tokenizer, made at the first call.
-
-        Args:
-            builder: verl's continuous-token builder for the tokenizer's model.
-        """
+    def under(cls, config: DictConfig, tokenizer: Any) -> "Shared":
+        """What belongs to this configuration and tokenizer, made at the first call."""
         key = id(config), id(tokenizer)
         if key not in cls._made:
-            template_arguments = dict(config.data.get("apply_chat_template_kwargs") or {})
             cls._made[key] = cls(
                 config,
                 tokenizer,
                 ReflectConfig.from_config(config),
-                special_ids(tokenizer),
-                closing_ids(tokenizer, builder, template_arguments),
+                Chat.under(config, tokenizer),
                 Judge.from_config(config),
             )
         return cls._made[key]

@@ -13,7 +13,10 @@ from uuid import uuid4
 import ray
 from omegaconf import DictConfig, OmegaConf
 
+from verl_reflect.checks.run import Run
+from verl_reflect.rollout.server_answer import refuse_unusable
 from verl_reflect.serving.fleet import Server
+from verl_reflect.serving.prompts import Prompts
 
 OVERRIDES = (
     "actor_rollout_ref.rollout.load_format=auto",  # verl's default is dummy: its trainer sends the weights
@@ -61,8 +64,7 @@ class ReplicaServer:
             )
 
         output = await asyncio.wait_for(answer(), timeout)
-        if output.stop_reason == "aborted" or not output.token_ids:
-            raise RuntimeError(f"The server returned no tokens (stop reason: {output.stop_reason}).")
+        refuse_unusable(output.token_ids, output.stop_reason, output.log_probs, log_probs_asked=False)
         return list(output.token_ids)
 
 
@@ -95,7 +97,8 @@ async def start(config: DictConfig) -> list[Server]:
         for rank in range(count(config))
     ]
     await asyncio.gather(*(replica.init_standalone() for replica in replicas))
-    parameters = {**sampling_params(config), **_less_work(rollout.name)}
+    stops = {"stop_token_ids": list(Prompts(Run(config)).stop_ids)}
+    parameters = {**sampling_params(config), **stops, **_less_work(rollout.name)}
     timeout = config.reflect.generation_timeout
     return [ReplicaServer(each.server_address, each.server_handle, parameters, timeout) for each in replicas]
 

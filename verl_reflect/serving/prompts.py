@@ -1,38 +1,27 @@
 """A row as token ids and an answer as words, both as the agent loop of the training makes them."""
 
 import json
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Any
 
 from verl_reflect.checks.run import Run
-from verl_reflect.rollout.chat_template import before_special, offer_tools, special_ids
+from verl_reflect.rollout.chat import Chat
 
 
 class Prompts:
     """The tokenizer and chat template of a run."""
 
     def __init__(self, run: Run):
-        self._tokenizer = run.tokenizer
-        self._model_type = run.model_config.model_type
+        self._chat = Chat.under(run.config, run.tokenizer)
         self._prompt_key = run.config.data.prompt_key
         self.template_arguments = dict(run.config.data.get("apply_chat_template_kwargs") or {})
-        self._special_ids = special_ids(run.tokenizer)
-
-    @cached_property
-    def _builder(self) -> Any:
-        from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
-
-        return create_continuous_token_builder(
-            self._tokenizer, hf_model_type=self._model_type, chat_template_kwargs=self.template_arguments
-        )
+        self.stop_ids = self._chat.stop_ids
+        """Where the server is to stop."""
+        self.words = self._chat.words
+        """The text of an answer that is judged, in training too."""
 
     def encode(self, row: Mapping[str, Any]) -> list[int]:
         """The ids of a row's messages and tools, ending where the model is to answer."""
         tools = json.loads(row["tools"]) if row.get("tools") else None
-        messages, tools = offer_tools(self._tokenizer, [dict(each) for each in row[self._prompt_key]], tools)
-        return list(self._builder.build_initial_tokens(messages, tools=tools))
-
-    def words(self, token_ids: Sequence[int]) -> str:
-        """The text of an answer that is judged, in training too."""
-        return str(self._tokenizer.decode(before_special(token_ids, self._special_ids)))
+        _, token_ids = self._chat.open(row[self._prompt_key], tools)
+        return list(token_ids)

@@ -122,6 +122,7 @@ SESSION_METRICS = tuple(Outcome(Episode(0, "", "", Utterance("", 0), Judgement(0
 
 GROUP_METRICS = (
     *("groups_all_pass", "groups_all_fail", "groups_solved_at_first_try", "generated_tokens_per_trained_token"),
+    "unusable_turns",
     *(f"replaced_{kind}" for kind in REPLACED),
 )
 

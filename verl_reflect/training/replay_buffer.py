@@ -21,6 +21,7 @@ from verl_reflect.training.account import Group, StepAccount
 from verl_reflect.training.guards import Watch
 from verl_reflect.training.metrics import Reflection, reflection_metrics
 from verl_reflect.training.queue import VALIDATION, Batch, GroupQueue, by_group
+from verl_reflect.training.turn_faults import TurnFaults
 
 
 class OutOfFailuresError(RuntimeError):
@@ -49,6 +50,7 @@ class ReflectReplayBuffer(GroupQueue):
         self._attempts_if_solved = self._settings.max_attempts if live else 0
         self._account = StepAccount(self._attempts_if_solved)
         self._last_written: Path | None = None
+        self._turn_faults = TurnFaults()
         self._watch = Watch(self._settings.guards, Path(sampler_kwargs.default_local_dir))
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Batch, dict[str, Any]]:
@@ -102,6 +104,7 @@ class ReflectReplayBuffer(GroupQueue):
         flat = Counter(group.flat for group in groups)
         metrics["reflect/groups_all_pass"] = flat["all_pass"] / len(groups)
         metrics["reflect/groups_all_fail"] = flat["all_fail"] / len(groups)
+        metrics |= self._turn_faults.look([group.sessions for group in groups])
         self._account.kept(groups)
         of_reflections = reflection_metrics(_reflections(sessions), self._settings.expected_reflection_length)
         metrics |= {f"reflect/{name}": value for name, value in of_reflections.items()}
