@@ -165,14 +165,13 @@ def test_live_training_needs_no_stored_attempts(good_config: DictConfig, tmp_pat
     assert CHECKS["data"](Run(good_config)) == "data.parquet (1 rows), data.parquet (1 rows)"
 
 
-def test_a_template_that_closes_turns_in_a_way_verl_cannot_is_pointed_out(good_config: DictConfig) -> None:
+def test_a_template_that_closes_turns_in_a_way_of_its_own_is_in_order(good_config: DictConfig) -> None:
     good_config.actor_rollout_ref.model.custom_chat_template = (
         "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}"
         "{% if m.role == 'assistant' %}{{ '\\n\\n' }}{% endif %}{% endfor %}"
         "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
     )
-    remark = "a turn ends with <|im_end|>; between turns verl puts other tokens than the template"
-    assert CHECKS["chat template"](Run(good_config)) == remark
+    assert CHECKS["chat template"](Run(good_config)) == "a turn ends with <|im_end|>"
 
 
 def test_a_model_without_a_chat_template(good_config: DictConfig, tmp_path: Path, model_folder: Path) -> None:

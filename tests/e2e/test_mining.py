@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from verl_reflect.demo.data import CHECKPOINT, make_data
 from verl_reflect.demo.training import ToyTraining
 from verl_reflect.reward import compute_score
-from verl_reflect.rollout.chat_template import before_special, special_ids
+from verl_reflect.rollout.chat import Chat
 
 pytestmark = pytest.mark.e2e
 
@@ -57,7 +57,7 @@ def test_every_row_has_a_failure_of_the_very_tokens(mined: Path) -> None:
     for row in rows(mined):
         ids = row["first_attempt_ids"]
         assert compute_score("countdown", row["first_attempt"], row["reward_model"]["ground_truth"])["score"] == 0
-        assert row["first_attempt"] == tokenizer.decode(before_special(ids, special_ids(tokenizer)))
+        assert row["first_attempt"] == Chat(tokenizer).words(ids)
         assert row["samples"] == SAMPLES and row["pass_rate"] in [n / SAMPLES for n in range(SAMPLES)]
 
 

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from recipes.tiny_model.reflections import REFLECTION_REQUEST
 from verl_reflect.demo.data import CHECKPOINT, make_data
 from verl_reflect.demo.training import ToyTraining
-from verl_reflect.rollout.chat_template import special_ids
+from verl_reflect.rollout.chat import Chat
 
 pytestmark = pytest.mark.e2e
 
@@ -174,8 +173,7 @@ def test_validation_measures_all_three_accuracies(run: Run) -> None:
 
 def log_probs(model: Any, tokenizer: Any, line: dict[str, Any]) -> torch.Tensor:
     """Log-probabilities of the tokens of a session's reflection in its context."""
-    special = special_ids(tokenizer)
-    attempt = [*takewhile(lambda token: token not in special, line["attempt"]["token_ids"]), tokenizer.eos_token_id]
+    attempt = [*Chat(tokenizer).body(line["attempt"]["token_ids"]), tokenizer.eos_token_id]
     asked, request = (
         tokenizer.encode(f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n")
         for text in (line["task"], REFLECTION_REQUEST)
