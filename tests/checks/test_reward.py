@@ -37,7 +37,7 @@ def test_whatever_takes_them_passes(tmp_path: Path, source: str) -> None:
     [
         ("def compute_score(solution_str, ground_truth): ...", "takes (solution_str, ground_truth) and is called with"),
         ("def compute_score(): ...", "takes () and is called with the arguments data_source, solution_str"),
-        (f"def compute_score({GIVEN}, level): ...", "missing a required argument: 'level'"),
+        (f"def compute_score(level, {GIVEN}): ...", "missing a required argument: 'level'"),
         ("def compute_score(*args): ...", "got an unexpected keyword argument"),
         ("def compute_score(source, answer, truth, info): ...", "give it those, or **kwargs"),
         ("compute_score = 5", "is 5, and not a function"),
@@ -53,5 +53,5 @@ def test_what_does_not_is_refused(tmp_path: Path, source: str, sentence: str) ->
 
 def test_its_own_arguments_count(tmp_path: Path) -> None:
     kwargs = "reward.custom_reward_function.reward_kwargs.level=3"
-    assert said(tmp_path, f"def compute_score({GIVEN}, level): ...", kwargs) is None
+    assert said(tmp_path, f"def compute_score(level, {GIVEN}): ...", kwargs) is None
     assert "unexpected keyword argument 'level'" in str(said(tmp_path, f"def compute_score({GIVEN}): ...", kwargs))

@@ -12,7 +12,6 @@ from checked import good_config, refusal
         ("actor_rollout_ref.actor.no_such_key=1", "verl refuses actor_rollout_ref.actor: "),
         ("actor_rollout_ref.rollout.mode=sync", "verl refuses actor_rollout_ref.rollout: Rollout mode 'sync' has been"),
         ("actor_rollout_ref.rollout.expert_parallel_size=4", "expert_parallel_size must be equal to"),
-        ("actor_rollout_ref.actor.strategy=ddp", "verl refuses actor_rollout_ref.actor"),
     ],
 )
 def test_in_one_sentence(tmp_path: Path, assignment: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:

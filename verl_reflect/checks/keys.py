@@ -107,6 +107,8 @@ SIZE = replace(whole(1), may_be_absent=True)
 """GPUs along one side of an engine's mesh."""
 RANK = replace(whole(0), may_be_absent=True)
 """Of LoRA; 0 is without."""
+ENGINES = one_of("fsdp", "fsdp2", "fsdp_turbo", "megatron", "veomni", "torchtitan", "automodel")
+"""That train: those which verl registers."""
 LOSSES = one_of("token-mean", "token-sum", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm")
 
 _ROLLOUT = "actor_rollout_ref.rollout"
@@ -171,7 +173,7 @@ KEYS: dict[str, Kind] = {
     **_of(
         _ACTOR,
         {
-            "strategy": TEXT,
+            "strategy": ENGINES,
             "ppo_mini_batch_size": whole(1),
             "ppo_micro_batch_size_per_gpu": whole(1, optional=True),
             "ppo_max_token_len_per_gpu": whole(1),

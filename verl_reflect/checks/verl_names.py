@@ -78,7 +78,6 @@ ON_CPU: Mapping[str, str] = {
     "verl.plugin.platform.PlatformBase": "the CPU as a device",
     "verl.plugin.platform.PlatformRegistry": "the CPU as a device",
     "verl.plugin.platform.set_platform": "the CPU as a device",
-    "verl.trainer.ppo.utils.need_critic": "refusing what a CPU cannot do",
 }
 """What hardware=cpu needs besides."""
 
