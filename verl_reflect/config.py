@@ -237,10 +237,21 @@ class ReflectConfig:
             known = ", ".join(setting.name for setting in fields(kind))
             raise ValueError(f"{place}.{error.key} is not a setting; the settings are {known}.") from error
         except OmegaConfBaseException as error:
-            raise ValueError(f"The reflect section cannot be read: {str(error).splitlines()[0]}.") from error
+            place = error.full_key or cls._unmergeable(config.reflect)
+            raise ValueError(f"reflect.{place} cannot be read: {str(error).splitlines()[0].rstrip('.')}.") from error
         assert isinstance(parsed, cls)
         parsed.validate()
         return parsed
+
+    @classmethod
+    def _unmergeable(cls, section: DictConfig) -> str:
+        """The first key whose value has another shape than its setting, which OmegaConf does not name."""
+        for key in section:
+            try:
+                OmegaConf.merge(OmegaConf.structured(cls), OmegaConf.masked_copy(section, str(key)))
+            except OmegaConfBaseException:
+                return str(key)
+        return "*"
 
     @property
     def rows_per_session(self) -> int:

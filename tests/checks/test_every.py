@@ -44,6 +44,7 @@ def good_config(recipe_config: Callable[..., DictConfig], model_folder: Path, tm
         f"actor_rollout_ref.model.path={model_folder}",
         f"data.train_files={tmp_path}/data.parquet",
         f"data.val_files=[{tmp_path}/data.parquet]",
+        "data.train_batch_size=1",
         "actor_rollout_ref.rollout.max_model_len=256",
     )
 

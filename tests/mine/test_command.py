@@ -219,7 +219,8 @@ def test_the_preflight_warns_and_goes_on(mined: Any, overrides: list[str], capsy
     from verl_reflect.checks.preflight import Preflight
 
     result, _ = mined()
-    config = configuration([*overrides, f"data.train_files={result.path}", "reflect.max_attempt_tokens=15"])
+    change = ("reflect.max_attempt_tokens=15", "data.train_batch_size=1")
+    config = configuration([*overrides, f"data.train_files={result.path}", *change])
     Preflight().on_job_start(config, job_return=JobReturn())
     assert "verl-reflect: warning: failures.parquet has attempts of up to 16 tokens" in capsys.readouterr().err
 

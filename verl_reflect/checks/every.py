@@ -7,27 +7,41 @@ or raises `UnfitError` with one sentence that says what to do.
 
 from collections.abc import Callable
 
+from verl_reflect.checks.agent_loop import check_agent_loop
+from verl_reflect.checks.batches import check_batches
 from verl_reflect.checks.chat_template import check_chat_template
-from verl_reflect.checks.config import (
-    check_budget,
-    check_group,
-    check_guards,
-    check_reward,
-    check_sampler,
-    check_settings,
-    check_trainer,
-    check_verl,
-)
+from verl_reflect.checks.config import check_keys, check_settings, check_verl
 from verl_reflect.checks.data import check_data, check_failure_set, check_prompts
+from verl_reflect.checks.engine import check_adapter, check_attention, check_rollout_engine
+from verl_reflect.checks.folders import check_folders
+from verl_reflect.checks.group import check_group
+from verl_reflect.checks.guards import check_guards
+from verl_reflect.checks.lengths import check_budget
+from verl_reflect.checks.loggers import check_loggers
+from verl_reflect.checks.reward import check_reward
 from verl_reflect.checks.modalities import check_modalities
 from verl_reflect.checks.run import Run
+from verl_reflect.checks.sampler import check_sampler
+from verl_reflect.checks.steps import check_rows, check_steps
+from verl_reflect.checks.trainer import check_moved_keys, check_trainer
+from verl_reflect.checks.verls_own import check_verls_own
 
 CHECKS: dict[str, Callable[[Run], str]] = {
     "verl": check_verl,
     "settings": check_settings,
+    "keys": check_keys,
     "trainer": check_trainer,
+    "moved keys": check_moved_keys,
+    "rollout engine": check_rollout_engine,
+    "adapter": check_adapter,
+    "agent loop": check_agent_loop,
     "group": check_group,
+    "batches": check_batches,
+    "steps": check_steps,
     "guards": check_guards,
+    "loggers": check_loggers,
+    "folders": check_folders,
+    "attention": check_attention,
     "chat template": check_chat_template,
     "token budget": check_budget,
     "reward function": check_reward,
@@ -36,4 +50,6 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "modalities": check_modalities,
     "prompts": check_prompts,
     "failure set": check_failure_set,
+    "rows": check_rows,
+    "verl's own": check_verls_own,
 }

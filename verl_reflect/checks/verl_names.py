@@ -47,8 +47,14 @@ NAMES: Mapping[str, str] = {
     f"{_V1}.replay_buffer.ReplayBuffer.partitions": "the rows of groups that are done",
     f"{_V1}.replay_buffer.ReplayBuffer.sample": "a step's groups",
     f"{_V1}.replay_buffer.ReplayBuffer.sampler_kwargs": "folders of the transcripts",
+    "verl.trainer.ppo.utils.need_critic": "the check of what verl refuses",
+    "verl.trainer.ppo.utils.need_reference_policy": "the check of what verl refuses",
+    "verl.utils.config.omega_conf_to_dataclass": "the check of what verl refuses",
+    "verl.utils.config.validate_config": "the check of what verl refuses",
     "verl.utils.dataset.rl_dataset.RLHFDataset": "the data",
     "verl.utils.dataset.rl_dataset.RLHFDataset.original_data_files": "which data are trained on",
+    "verl.utils.device.is_npu_available": "the look for accelerators",
+    "verl.utils.fs.copy_to_local": "models and data on HDFS",
     "verl.utils.tensordict_utils.assign_non_tensor_data": "telling a validation from a training step",
     "verl.utils.fs.copy_to_local": "a model's files",
     "verl.utils.tokenizer.continuous_token_wiring.create_continuous_token_builder": "whether verl can make a session",
@@ -68,7 +74,6 @@ ON_CPU: Mapping[str, str] = {
     "verl.plugin.platform.PlatformBase": "the CPU as a device",
     "verl.plugin.platform.PlatformRegistry": "the CPU as a device",
     "verl.plugin.platform.set_platform": "the CPU as a device",
-    "verl.trainer.ppo.utils.need_critic": "refusing what a CPU cannot do",
 }
 """What hardware=cpu needs besides."""
 

@@ -1,0 +1,33 @@
+"""verl's own checks of a configuration, in a sentence and before they end a run with a traceback."""
+
+import contextlib
+import io
+import warnings
+
+from hydra.errors import InstantiationException
+
+from verl_reflect.checks.run import Run, UnfitError
+
+
+def check_verls_own(run: Run) -> str:
+    """verl has nothing to say against the configuration."""
+    from verl.trainer.ppo.utils import need_critic, need_reference_policy
+    from verl.utils.config import omega_conf_to_dataclass, validate_config
+
+    config = run.config
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            validate_config(config, need_reference_policy(config), need_critic(config))
+            omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
+    except InstantiationException as error:
+        place = str(error).rpartition("full_key: ")[2]
+        raise UnfitError(f"verl refuses {place}: {_in_short(error.__cause__ or error)}") from error
+    except Exception as error:  # verl asserts, and raises errors of every kind
+        raise UnfitError(f"verl refuses the configuration: {_in_short(error)}") from error
+    return "content"
+
+
+def _in_short(error: BaseException) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if said.endswith(".") else f"{said}."
