@@ -77,7 +77,7 @@ def _make_verls_builder(run: Run) -> Any:
 
     sees = "vision_config" in run.model_config.to_dict()
     with warnings.catch_warnings(action="ignore"):
-        processor = hf_processor(run.model.path) if sees else None
+        processor = hf_processor(run.model.path) if sees else None  # type: ignore[no-untyped-call]
     return create_continuous_token_builder(
         run.tokenizer, hf_model_type=run.model_config.model_type, processor=processor
     )

@@ -12,7 +12,7 @@ from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 from verl_reflect.rollout.chat_template import ANSWER, TASK, ChatTemplate, assistant, system, user
 from verl_reflect.tasks.thought import said
