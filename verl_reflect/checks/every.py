@@ -19,7 +19,9 @@ from verl_reflect.checks.config import (
     check_verl,
 )
 from verl_reflect.checks.data import check_data, check_failure_set, check_prompts
+from verl_reflect.checks.nodes import check_nodes
 from verl_reflect.checks.run import Run
+from verl_reflect.checks.trace import check_trace
 
 CHECKS: dict[str, Callable[[Run], str]] = {
     "verl": check_verl,
@@ -34,4 +36,6 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "data": check_data,
     "prompts": check_prompts,
     "failure set": check_failure_set,
+    "trace": check_trace,
+    "nodes": check_nodes,
 }
