@@ -58,7 +58,7 @@ def report_of_this_machine(question: Mapping[str, Any]) -> Report:
 
 def reports_of_nodes(question: Mapping[str, Any]) -> list[Node]:
     """Every node by name, asked all at once by a task that Ray pins to it."""
-    alive = [node for node in ray.nodes() if node["Alive"] and (node["Resources"].get("CPU") or _devices(node))]
+    alive = [node for node in ray.nodes() if node["Alive"] and (node["Resources"].get("CPU") or _devices(node))]  # type: ignore[no-untyped-call]
     ask = ray.remote(num_cpus=0, max_retries=0)(_asker())
     answers = [
         ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
