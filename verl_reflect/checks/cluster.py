@@ -29,7 +29,7 @@ def address_of(config: DictConfig) -> str | None:
     if address and address.startswith("ray://"):
         return str(address)
     try:
-        return canonicalize_bootstrap_address(address, arguments.get("_temp_dir"))
+        return canonicalize_bootstrap_address(address, arguments.get("_temp_dir"))  # type: ignore[arg-type]  # or None
     except (ConnectionError, ValueError) as error:
         raise UnfitError(
             f"{_source(config)}={address} leads to no Ray cluster: {_first_line(error)} Correct it, or set "

@@ -28,8 +28,9 @@ class ReflectAgentLoopManager(AgentLoopManagerTQ):
         return manager
 
     def _make_workers_ready(self) -> None:
+        workers: list[Any] = self.agent_loop_workers  # actors: Ray gives them `__ray_call__`
         try:
-            ray.get([worker.__ray_call__.remote(make_ready, self.config) for worker in self.agent_loop_workers])
+            ray.get([worker.__ray_call__.remote(make_ready, self.config) for worker in workers])
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, NotReadyError):
                 raise error.cause from None
