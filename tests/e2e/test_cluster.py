@@ -173,6 +173,7 @@ def trained(nodes: Nodes) -> Trained:
     overrides = (
         *nodes.overrides,
         f"+ray_kwargs.ray_init.runtime_env.env_vars.WITNESS={notes}",
+        f"+ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH={folder / 'metrics.jsonl'}",
         "reflect.first_attempt=live",
         "algorithm.filter_groups.enable=true",
         "algorithm.filter_groups.metric=acc",
@@ -184,7 +185,6 @@ def trained(nodes: Nodes) -> Trained:
     )
     training = ToyTraining(folder, folder / "data", CHECKPOINT, 1, STEPS, STEPS, overrides)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(nodes["users"]), str(ROOT)])}
-    environment["VERL_FILE_LOGGER_PATH"] = str(training.metrics)
     with open(training.log, "wb") as log:
         done = subprocess.run(
             training.command(), cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, timeout=1500
