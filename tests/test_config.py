@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
-from builders import compose_config
+from builders import ROOT, compose_config
 from omegaconf import DictConfig, OmegaConf
 
 from verl_reflect.config import FirstAttempt, Guard, ReflectConfig, default_section
@@ -26,7 +26,7 @@ def test_the_recipe_composes_with(overrides: list[str], scheduler: tuple[str, st
     assert ReflectConfig.from_config(config).reflection_prompt is None
     assert config.actor_rollout_ref.actor.optim[scheduler[0]] == scheduler[1]
     assert config.actor_rollout_ref.actor.optim.lr == 5e-7
-    assert config.actor_rollout_ref.rollout.agent.agent_loop_config_path.endswith("conf/agent_loops.yaml")
+    assert config.actor_rollout_ref.rollout.agent.agent_loop_config_path is None, "a user's own loops go there"
 
 
 @pytest.mark.parametrize("engine", ["dp", "megatron"])
@@ -50,6 +50,12 @@ def test_with_our_config_name_the_groups_need_no_plus() -> None:
         "recipe=reflect_grpo", "task=countdown", "reflect.retries_per_reflection=4", name="reflect_trainer"
     )
     assert ReflectConfig.from_config(config).retries_per_reflection == 4
+
+
+def test_nothing_in_a_recipe_is_a_path_of_this_package() -> None:
+    """verl resolves the configuration on one node, and on another the package may lie elsewhere."""
+    config = compose_config("+recipe=reflect_grpo", "+task=countdown", "+hardware=cpu", "reflect.sampler=edge")
+    assert str(ROOT) not in OmegaConf.to_yaml(config, resolve=True)
 
 
 def test_without_the_recipe_verl_is_as_it_was() -> None:

@@ -6,14 +6,8 @@ an entry point that raises (it logs at DEBUG), so `verl-reflect doctor` calls `r
 """
 
 from collections.abc import Iterable, Sized
-from importlib.resources import files
 
 from omegaconf import OmegaConf
-
-
-def resource_path(name: str) -> str:
-    """Absolute path of a file that ships with this package, on the machine that asks."""
-    return str(files("verl_reflect").joinpath(name))
 
 
 def total(*lengths: int) -> int:
@@ -61,7 +55,6 @@ def dataset(sampler: str) -> str | None:
 
 def register() -> None:
     """Register our resolvers and the CPU platform in this process. Safe to call any number of times."""
-    OmegaConf.register_new_resolver("verl_reflect.file", resource_path, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.sum", total, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.longest_trained_turn", longest_trained_turn, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.estimator", estimator, replace=True)

@@ -25,6 +25,9 @@ from verl_reflect.checks.sampler import check_sampler
 from verl_reflect.checks.steps import check_rows, check_steps
 from verl_reflect.checks.trainer import check_moved_keys, check_trainer
 from verl_reflect.checks.verls_own import check_verls_own
+from verl_reflect.checks.nodes import check_nodes
+from verl_reflect.checks.run import Run
+from verl_reflect.checks.trace import check_trace
 
 CHECKS: dict[str, Callable[[Run], str]] = {
     "verl": check_verl,
@@ -51,5 +54,7 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "prompts": check_prompts,
     "failure set": check_failure_set,
     "rows": check_rows,
+    "trace": check_trace,
     "verl's own": check_verls_own,
+    "nodes": check_nodes,
 }

@@ -18,6 +18,7 @@ TESTED = ("0.9.1",)
 _LOOP = "verl.experimental.agent_loop.agent_loop"
 _MANAGER = "verl.experimental.reward_loop.reward_manager"
 _V1 = "verl.trainer.ppo.v1"
+_TRACE = "verl.utils.rollout_trace"
 _REPLICA = "verl.workers.rollout.replica"
 
 NAMES: Mapping[str, str] = {
@@ -31,6 +32,7 @@ NAMES: Mapping[str, str] = {
     f"{_LOOP}.AgentLoopBase.tokenizer": "words from tokens",
     f"{_LOOP}.AgentLoopMetrics": "a session's times",
     f"{_LOOP}.AgentLoopOutput": "the training row",
+    f"{_LOOP}.register": "our loops in each worker",
     f"{_LOOP}.DictConfigWrap": "an agent loop's configuration, in an evaluation",
     f"{_MANAGER}.base.RewardManagerBase": "the reward manager",
     f"{_MANAGER}.base.RewardManagerBase.run_single": "a session's reward",
@@ -39,6 +41,9 @@ NAMES: Mapping[str, str] = {
     "verl.trainer.ppo.core_algos.compute_grpo_outcome_advantage": "the advantages of controls",
     "verl.trainer.ppo.core_algos.register_adv_est": "the estimators of controls",
     f"{_V1}.agent_loop_tq.AgentLoopManagerTQ": "the start of sessions",
+    f"{_V1}.agent_loop_tq.AgentLoopManagerTQ.agent_loop_workers": "our loops in each worker",
+    f"{_V1}.agent_loop_tq.AgentLoopManagerTQ.config": "our loops in each worker",
+    f"{_V1}.agent_loop_tq.AgentLoopManagerTQ.create": "our loops in each worker",
     f"{_V1}.agent_loop_tq.AgentLoopManagerTQ.generate_sequences": "the start of sessions",
     f"{_V1}.replay_buffer.ReplayBuffer": "the choice of groups",
     f"{_V1}.replay_buffer.ReplayBuffer._terminal_eviction_reasons": "groups that are replaced",
@@ -55,8 +60,10 @@ NAMES: Mapping[str, str] = {
     "verl.utils.dataset.rl_dataset.RLHFDataset.original_data_files": "which data are trained on",
     "verl.utils.device.is_npu_available": "the look for accelerators",
     "verl.utils.fs.copy_to_local": "models and data on HDFS",
+    f"{_TRACE}.RolloutTraceConfig": "traces of sessions",
+    f"{_TRACE}.rollout_trace_attr": "traces of sessions",
+    f"{_TRACE}.rollout_trace_op": "traces of sessions",
     "verl.utils.tensordict_utils.assign_non_tensor_data": "telling a validation from a training step",
-    "verl.utils.fs.copy_to_local": "a model's files",
     "verl.utils.tokenizer.continuous_token_wiring.create_continuous_token_builder": "whether verl can make a session",
     "verl.utils.tokenizer.hf_processor": "whether verl can make a session",
     "verl.workers.rollout.llm_server.LLMServerClient.generate": "the model that answers",

@@ -27,6 +27,7 @@ from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 
 from verl_reflect.config import FirstAttempt
 from verl_reflect.records.transcripts import NOT_GIVEN_AWAY, Episode, Judgement
+from verl_reflect.rollout import trace
 from verl_reflect.rollout.dialogue import Conversation, Turn, TurnTakingAgentLoop
 from verl_reflect.rollout.episode import reflection_request
 from verl_reflect.rollout.judge import required
@@ -57,6 +58,12 @@ class SecondTry:
     retries: tuple[Turn, ...] = ()
 
 
+def _by_name(first: FirstTry, second: SecondTry) -> dict[str, Sequence[Turn]]:
+    """What the model said, in order."""
+    reflections = (second.reflection,) if second.reflection else ()
+    return {"attempt": (first.attempt,), "reflection": reflections, "retry": second.retries}
+
+
 class RetryAgentLoop(TurnTakingAgentLoop):
     """Attempts a task and, on failure, a second time. Subclasses say how, and which turns are trained."""
 
@@ -85,11 +92,15 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         """
         started = time.monotonic()
         session = Session.from_row(row, sampling_params, own_attempt="attempt" in self.trained_turns)
+        traced = trace.wanted(session)
         first_try = self._first_try_of_group(session)  # held on to until the session ends
         first = await asyncio.shield(first_try)
         second = SecondTry() if first.verdict.passed else await self.second_try(session, first.attempt)
         seconds = time.monotonic() - started
         episode = await self._judged(session, first, second)
+        if traced:
+            turns = [(name, turn) for name, said in _by_name(first, second).items() for turn in said]
+            await trace.write(trace.Trace(self.tokenizer, episode, turns, seconds), session)
         return self._rows(session, first, second, episode, seconds)
 
     def _first_try_of_group(self, session: Session) -> "asyncio.Task[FirstTry]":
@@ -203,15 +214,10 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         self, session: Session, first: FirstTry, second: SecondTry, episode: Episode, seconds: float
     ) -> list[AgentLoopOutput]:
         """See `run`. `seconds` is what the session took to be generated."""
-        reflections = (second.reflection,) if second.reflection else ()
+        turns = _by_name(first, second)
         if session.validate:
-            last = (first.attempt, *reflections, *second.retries)[-1]
+            last = [turn for said in turns.values() for turn in said][-1]
             return [training_row(last, episode, seconds)]
-        turns: dict[str, Sequence[Turn]] = {
-            "attempt": (first.attempt,),
-            "reflection": reflections,
-            "retry": second.retries,
-        }
         rows = [training_row(turn, episode, seconds) for name in self.trained_turns for turn in turns[name]]
         kept = [turn for name in self._kept_turns(session) for turn in turns[name]] if rows else []
         return [*(training_row(turn, episode, seconds, kept=True) for turn in kept), *rows]

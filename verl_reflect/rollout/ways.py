@@ -1,7 +1,7 @@
 """The ways to a second try: the method, and its controls with one thing taken away. One table for everybody.
 
 A way is chosen for a row by its column `agent_name`, for a run by `reflect.control` or the recipe, and for an
-evaluation by `--conditions`. verl's own list of agent loops is conf/agent_loops.yaml, which says the same.
+evaluation by `--conditions`. verl's workers have them under these names too (worker.py).
 """
 
 from dataclasses import dataclass

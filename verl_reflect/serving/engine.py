@@ -11,10 +11,11 @@ from typing import Any
 from uuid import uuid4
 
 import ray
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from verl_reflect.checks.run import Run
 from verl_reflect.rollout.server_answer import refuse_unusable
+from verl_reflect.checks.cluster import ray_arguments
 from verl_reflect.serving.fleet import Server
 from verl_reflect.serving.prompts import Prompts
 
@@ -120,17 +121,8 @@ def count(config: DictConfig) -> int:
 
 def _connect(config: DictConfig) -> None:
     """As verl's `main_ppo.run_ppo` does."""
-    from verl.trainer.constants_ppo import get_ppo_ray_runtime_env
-
-    if ray.is_initialized():
-        return
-    arguments = config.ray_kwargs.get("ray_init") or OmegaConf.create({})
-    verls: Any = get_ppo_ray_runtime_env(config)  # type: ignore[no-untyped-call]
-    runtime_env = OmegaConf.merge(verls, arguments.get("runtime_env") or {})
-    arguments = OmegaConf.create({**arguments, "runtime_env": runtime_env})
-    container = OmegaConf.to_container(arguments, resolve=True)
-    assert isinstance(container, dict)
-    ray.init(**{str(key): value for key, value in container.items()})
+    if not ray.is_initialized():
+        ray.init(**ray_arguments(config))
 
 
 def _less_work(engine: str) -> dict[str, Any]:
