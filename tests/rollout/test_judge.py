@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from verl_reflect.records.transcripts import Judgement
-from verl_reflect.rollout.judge import Judge, RewardFunction, VerifierError, required
+from verl_reflect.rollout.judge import Judge, VerifierError, required
+from verl_reflect.rollout.reward_function import RewardFunction
 
 USER_MODULE = '''
 import asyncio, os, re
@@ -76,9 +77,9 @@ async def test_misbehaviour_gives_no_verdict_and_the_next_response_is_judged(ask
     judged = ask("misbehaves")
     for response, why in {
         "raise": "raised KeyError",
-        "die": "raised ProcessExpired",
+        "die": "ended its process with exit code 9",
         "nan": "returned the score nan",
-        "words": "raised ValueError",
+        "words": "returned the score 'good', which is no number",
     }.items():
         verdict = await judged(response)
         assert why in verdict.error and not verdict.passed

@@ -11,7 +11,8 @@ from verl_reflect.config import CONTROLS, SAMPLERS, FirstAttempt
 from verl_reflect.finding import Doubt
 from verl_reflect.plugin import longest_trained_turn
 from verl_reflect.rollout.chat_template import closing_as_template, end_of_turn_id
-from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.rollout.judge import why_unloadable
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.rollout.ways import REFLECTING
 from verl_reflect.training.metrics import ALL, OF_LIVE_ATTEMPTS, OF_REFLECTIONS
 
@@ -188,13 +189,13 @@ def _turn_tokens(run: Run, content: str) -> int:
 
 
 def check_reward(run: Run) -> str:
-    """The reward function can be imported."""
+    """The reward function and the user's tasks can be imported: in a process of their own, for they may do anything."""
     function = RewardFunction.from_config(run.config)
-    try:
-        function.load()
-    except Exception as error:  # importing a user's module can raise anything
-        raise UnfitError(f"The reward function {function.path}:{function.name} cannot be loaded: {error}") from error
-    return f"{function.path}:{function.name}"
+    if problem := why_unloadable(run.config, run.settings):
+        if function.judges_by_task:
+            raise UnfitError(problem)
+        raise UnfitError(f"The reward function {function} cannot be loaded: {problem}.")
+    return str(function)
 
 
 def check_sampler(run: Run) -> str:

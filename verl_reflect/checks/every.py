@@ -24,12 +24,12 @@ from verl_reflect.checks.run import Run
 CHECKS: dict[str, Callable[[Run], str]] = {
     "verl": check_verl,
     "settings": check_settings,
+    "reward function": check_reward,
     "trainer": check_trainer,
     "group": check_group,
     "guards": check_guards,
     "chat template": check_chat_template,
     "token budget": check_budget,
-    "reward function": check_reward,
     "sampler": check_sampler,
     "data": check_data,
     "prompts": check_prompts,
