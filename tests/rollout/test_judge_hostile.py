@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,9 @@ def _started_here(process: psutil.Process) -> bool:
 
 
 def judge_of(name: str, **changes: Any) -> Judge:
-    return Judge(RewardFunction(hostile_verifiers.__file__, name), 1.0, **{"timeout": LIMIT, "memory": MEMORY, **changes})
+    return Judge(
+        RewardFunction(hostile_verifiers.__file__, name), 1.0, **{"timeout": LIMIT, "memory": MEMORY, **changes}
+    )
 
 
 async def verdict(judge: Judge, response: str) -> Judgement:

@@ -78,7 +78,8 @@ def serve(channel: Channel) -> None:
     else:
         import asyncio  # which takes longer than all else here
 
-        asyncio.run(_judge_at_once(channel, functions, surroundings, timeout))
+        # Not `asyncio.run`, which takes an interrupt for itself.
+        asyncio.new_event_loop().run_until_complete(_judge_at_once(channel, functions, surroundings, timeout))
 
 
 def _loaded(function: RewardFunction) -> Functions:
@@ -183,6 +184,7 @@ async def _judge_at_once(channel: Channel, functions: Functions, surroundings: S
 
     async def judge(ticket: int, body: bytes) -> None:
         reply = await _judged_in_time(functions, body, surroundings, timeout)
+        surroundings.restore()
         async with sending:
             await loop.sock_sendall(channel.line, message(ticket, reply))
 
