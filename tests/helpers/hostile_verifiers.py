@@ -36,7 +36,7 @@ def _raised(error: BaseException) -> Callable[[], Any]:
     return act
 
 
-class _Unspeakable(Exception):
+class _UnspeakableError(Exception):
     def __str__(self) -> str:
         sys.exit(0)
 
@@ -199,7 +199,7 @@ EXHIBITS: dict[str, Exhibit] = {
     "cancelled": Exhibit(_raised(asyncio.CancelledError()), "raised CancelledError"),
     "stop iteration": Exhibit(_raised(StopIteration(1)), "raised "),  # a coroutine makes a RuntimeError of it
     "base exception": Exhibit(_raised(BaseException("so")), "raised BaseException: so"),
-    "unspeakable": Exhibit(_raised(_Unspeakable()), "raised _Unspeakable"),
+    "unspeakable": Exhibit(_raised(_UnspeakableError()), "raised _UnspeakableError"),
     "huge error": Exhibit(_raised(ValueError("x" * 50_000_000)), "raised ValueError: xxx"),
     "recursion": Exhibit(lambda: EXHIBITS["recursion"].act(), "raised RecursionError"),
     "dies with 0": Exhibit(lambda: os._exit(0), "ended its process with exit code 0"),
@@ -261,8 +261,8 @@ ONLY_ALONE = {"runs a loop": Exhibit(_run_a_loop)}
 
 
 def judge(data_source: str, solution_str: str, ground_truth: Any, extra_info: Any = None) -> Any:
-    """A plain verl reward function."""
-    exhibit = {**EXHIBITS, **ONLY_ALONE}.get(solution_str)
+    """A plain verl reward function. The row can say what it does, or the response."""
+    exhibit = {**EXHIBITS, **ONLY_ALONE}.get(ground_truth or solution_str)
     return exhibit.act() if exhibit else {"score": float(solution_str == "good"), "category": os.getcwd()}
 
 

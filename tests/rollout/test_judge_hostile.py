@@ -93,7 +93,14 @@ async def test_a_function_does_what_it_should_not(response: str) -> None:
     await check("judge", response, {**EXHIBITS, **ONLY_ALONE}[response].error)
 
 
-@pytest.mark.parametrize("response", [*EXHIBITS, *ASYNC_EXHIBITS])
+AS_BEFORE = (
+    *("exit 0", "dies with 0", "kills itself", "interrupts itself", "kills its parent", "holds the GIL"),
+    *("forks and returns", "changes its surroundings", "eats memory", "closes files", "returns nan", "cancelled"),
+)
+"""What an `async` function is tried with as well."""
+
+
+@pytest.mark.parametrize("response", [*AS_BEFORE, *ASYNC_EXHIBITS])
 async def test_an_async_function_does_what_it_should_not(response: str) -> None:
     error = ASYNC_EXHIBITS[response][1] if response in ASYNC_EXHIBITS else EXHIBITS[response].error
     await check("judge_async", response, error)

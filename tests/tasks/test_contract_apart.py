@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import ROOT
 
 from verl_reflect.tasks import contract_apart
 from verl_reflect.tasks.contract_apart import check_apart
+
+ROOT = Path(__file__).parents[2]
 
 TASK = """
 import os, signal, sys, time
