@@ -47,13 +47,11 @@ class JudgingProcess:
     Attributes:
         room: Requests that it judges at once.
         loaded: The function is there.
-        took: Seconds that its last verdict took.
     """
 
     def __init__(self, function: RewardFunction, timeout: float, memory: int):
         self.isolated = IsolatedProcess(SERVER, greeting(function, timeout), memory)
         self.room = 1
-        self.took = 0.0
         self._timeout, self._memory = timeout, memory
         self.loaded = False
         self._asked = 0
@@ -121,7 +119,7 @@ class JudgingProcess:
         return verdict
 
     def _next_in_line(self, reply: "asyncio.Future[bytes]", loop: asyncio.AbstractEventLoop) -> None:
-        self.took = loop.time() - self._line.pop(reply)
+        del self._line[reply]
         if self.room == 1 and self._line:
             self._line[next(iter(self._line))] = loop.time()
         self._set_alarm(loop)

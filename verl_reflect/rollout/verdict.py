@@ -22,19 +22,23 @@ class Verdict:
     """As the end of a sentence: `raised KeyError: 'answer'`. Empty if there is a score."""
     restless: bool = False
     """Something still runs in the process: a thread or a child that was left behind."""
+    seconds: float = 0.0
+    """That it took, the way to the process not counted."""
 
-    def encode(self, restless: bool) -> bytes:
+    def encode(self, restless: bool, seconds: float) -> bytes:
         """This verdict, which was made of whatever the reward function returned."""
         texts = (
             part.replace(_BETWEEN, "\N{REPLACEMENT CHARACTER}") for part in (self.category, self.detail, self.error)
         )
-        return _BETWEEN.join((repr(self.score), str(int(restless)), *texts)).encode("utf-8", "surrogatepass")
+        return _BETWEEN.join((repr(self.score), str(int(restless)), repr(seconds), *texts)).encode(
+            "utf-8", "surrogatepass"
+        )
 
     @classmethod
     def decode(cls, reply: bytes) -> "Verdict":
         """What `encode` made. Raises ValueError for anything else."""
-        score, restless, category, detail, error = reply.decode("utf-8", "surrogatepass").split(_BETWEEN)
-        return cls(float(score), category, detail, error, restless == "1")
+        score, restless, seconds, category, detail, error = reply.decode("utf-8", "surrogatepass").split(_BETWEEN)
+        return cls(float(score), category, detail, error, restless == "1", float(seconds))
 
 
 def of_result(result: Any) -> Verdict:

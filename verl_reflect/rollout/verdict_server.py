@@ -11,6 +11,7 @@ import os
 import pickle
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import active_count
@@ -27,7 +28,7 @@ Functions = Mapping[str, Callable[..., Any]]
 """What judges a `response`, and what a `reflection`."""
 
 # What is used after the function has run is held on to, for it may put something else in its place.
-_process_id, _leave, _loads = os.getpid, os._exit, pickle.loads
+_process_id, _leave, _loads, _now = os.getpid, os._exit, pickle.loads, time.monotonic
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def _judge_one_by_one(channel: Channel, functions: Functions, surroundings: Surr
 
 
 def _judged(functions: Functions, body: bytes, surroundings: Surroundings) -> bytes:
+    started = _now()
     try:
         what, arguments = _loads(body)
         result = functions[what](**arguments)
@@ -163,7 +165,7 @@ def _judged(functions: Functions, body: bytes, surroundings: Surroundings) -> by
     except BaseException as error:
         verdict = of_error(error)
     _only(surroundings.process_id)
-    return verdict.encode(surroundings.restless())
+    return verdict.encode(surroundings.restless(), _now() - started)
 
 
 def _awaited(result: Any) -> Any:
@@ -204,10 +206,11 @@ async def _judged_in_time(functions: Functions, body: bytes, surroundings: Surro
     if done:
         return judging.result()
     judging.cancel()
-    return too_late(timeout).encode(restless=True)
+    return too_late(timeout).encode(restless=True, seconds=timeout)
 
 
 async def _judged_beside_others(functions: Functions, body: bytes, surroundings: Surroundings) -> bytes:
+    started = _now()
     try:
         what, arguments = _loads(body)
         result = functions[what](**arguments)
@@ -215,4 +218,4 @@ async def _judged_beside_others(functions: Functions, body: bytes, surroundings:
     except BaseException as error:
         verdict = of_error(error)
     _only(surroundings.process_id)
-    return verdict.encode(restless=False)
+    return verdict.encode(restless=False, seconds=_now() - started)

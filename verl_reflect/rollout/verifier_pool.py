@@ -1,7 +1,8 @@
 """Judging processes, as many as are needed and at most so many, and who gets to use which.
 
-Requests are served in their order. A process is added while the ones there are would take longer for those that wait
-than it takes to start one: a task of microseconds gets one process, a test in a sandbox all of them.
+Requests are served in their order. Every tenth of a second in which some wait the processes may double, if those there
+are would take longer for them than it takes to start one: a task of microseconds gets one process, a test in a sandbox
+all of them.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ from verl_reflect.rollout.judging_process import JudgingProcess, NoBlameError, N
 from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.rollout.verdict import Verdict
 
-START_SECONDS = 0.2
-"""What starting a process costs."""
+START_SECONDS = 0.5
+"""What starting a process costs, on a busy machine."""
 
 QUICK_SECONDS, AHEAD = 0.001, 16
 """Where verdicts take no longer than this, a process is given so many ahead, and need not wait for the next."""
@@ -75,6 +76,8 @@ class VerifierPool:
     _ended: list[IsolatedProcess] = field(init=False, default_factory=list)
     _seconds: float | None = None
     """That a verdict took of late; None before the first."""
+    _more: int = 0
+    """Processes that may be added now."""
     _looking: asyncio.AbstractEventLoop | None = None
     """The loop in which those that wait will be looked at again."""
 
@@ -115,10 +118,9 @@ class VerifierPool:
             if afresh or not place.running:
                 self._start(place)
             assert place.process
-            process = place.process
-            verdict = await process.judge(request)
-            before = process.took if self._seconds is None else self._seconds
-            self._seconds = before + (process.took - before) / 8
+            verdict = await place.process.judge(request)
+            before = verdict.seconds if self._seconds is None else self._seconds
+            self._seconds = before + (verdict.seconds - before) / 8
             return verdict
         finally:
             place.open -= 1
@@ -165,20 +167,25 @@ class VerifierPool:
     def _place(self, alone: bool) -> Place | None:
         ahead = AHEAD if self._seconds is not None and self._seconds <= QUICK_SECONDS else 1
         fitting = [place for place in self._places if place.fits(alone, ahead)]
-        running = [place for place in fitting if place.running]
-        if running:
-            return running[0]
-        return fitting[0] if fitting and self._worth_a_process() else None
+        # Who must have a fresh process had better not take one from those that can go on.
+        place = next((place for place in fitting if place.running != alone), next(iter(fitting), None))
+        if place is None or place.running or alone or self._worth_a_process():
+            return place
+        return None
 
     def _worth_a_process(self) -> bool:
         """Those that wait would otherwise wait longer than one takes to start."""
         room = sum(place.process.room for place in self._places if place.process and place.running)
-        return not room or len(self._turns) * self._seconds_each() > START_SECONDS * room
+        if not room:
+            return True
+        self._more -= 1
+        return self._more >= 0 and len(self._turns) * self._seconds_each() > START_SECONDS * room
 
     def _seconds_each(self) -> float:
-        """As verdicts took of late, or as long as all that are under way have taken by now."""
+        """As verdicts took of late, or as long as all that are under way have taken by now, if that is long."""
         by_now = [seconds for place in self._places if place.process and (seconds := place.process.seconds)]
-        return max(self._seconds or 0.0, min(by_now, default=0.0))
+        shortest = min(by_now, default=0.0)
+        return max(self._seconds or 0.0, shortest if shortest > LOOK_SECONDS else 0.0)
 
     def _look_again(self) -> None:
         """Later, if there may be more processes then: a first verdict that takes minutes tells nothing before."""
@@ -188,5 +195,6 @@ class VerifierPool:
             loop.call_later(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        self._looking = None
+        self._looking, self._more = None, self.processes
         self._give_places()
+        self._more = 0
