@@ -14,7 +14,7 @@ from verl_reflect.finding import Doubt
 from verl_reflect.records.model_identity import ModelIdentity, template_hash
 from verl_reflect.records.parquet import card_path
 from verl_reflect.rollout.chat_template import offer_tools
-from verl_reflect.rollout.judge import judgements
+from verl_reflect.rollout.judge import fault, judgements
 from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.tasks.registry import task_for
 
@@ -68,7 +68,7 @@ def _check_verdicts(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -
     for number, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
         place = f"{key}: row {number} of {path}"
         if verdict.error:
-            raise UnfitError(f"{place} cannot be judged: {verdict.error}")
+            raise UnfitError(f"{place} cannot be judged: {fault(verdict)}")
         if verdict.passed and row.get("first_attempt") is not None:
             raise UnfitError(
                 f"{place} has a first_attempt that passes, so there is nothing to reflect on; remove the row."

@@ -144,6 +144,11 @@ def why_unloadable(config: DictConfig, settings: ReflectConfig) -> str:
     return why_not_loaded(function, settings.verifier_timeout, memory_of_a_process(settings))
 
 
+def fault(verdict: Judgement) -> str:
+    """Why there is no verdict: in a task's own words where it finds the row malformed. Empty if there is one."""
+    return verdict.error.partition(f"{RewardFunction()} raised ValueError: ")[2] or verdict.error
+
+
 def judgements(config: DictConfig, answered: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Judgement]:
     """The configuration's verdicts on responses to data rows, for who runs no event loop."""
 

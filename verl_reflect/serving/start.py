@@ -20,7 +20,7 @@ from verl_reflect.checks.run import Run
 from verl_reflect.plugin import register
 from verl_reflect.records.model_identity import ModelIdentity, template_hash
 from verl_reflect.records.parquet import file_hash
-from verl_reflect.rollout.judge import judgements
+from verl_reflect.rollout.judge import fault, judgements
 from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.serving import engine
 from verl_reflect.serving.fleet import Fleet, Server, in_short
@@ -144,4 +144,4 @@ class Serving:
         rows = self.table.select(["data_source", "reward_model"]).slice(0, ROWS_LOOKED_AT).to_pylist()
         for index, verdict in enumerate(judgements(self.config, [("", row) for row in rows])):
             if verdict.error:
-                raise ValueError(f"Row {index} cannot be judged: {verdict.error}")
+                raise ValueError(f"Row {index} cannot be judged: {fault(verdict)}")
