@@ -14,8 +14,9 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from verl_reflect.rollout.judge import Judge, RewardFunction
+from verl_reflect.rollout.judge import Judge
 from verl_reflect.rollout.penalties import foreign_share
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.tasks.registry import task_for
 from verl_reflect.training.metrics import Reflection, reflection_metrics
 

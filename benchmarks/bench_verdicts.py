@@ -7,12 +7,18 @@ matters less then. Every case is judged once before the clock starts, as in trai
 group. MATH has no goal: what goes to math-verify costs what sympy costs.
 
 Of each hostile text (`tasks/hostile.py`) the fastest of a few verdicts counts; `check-task` allows 50 ms.
+
+Last, the judge's own part: a verifier that waits, as one in a sandbox does, on one node with 16 judging processes,
+their start counted; and what a verdict that takes no time costs by its way to the process and back.
 """
 
+import asyncio
 import json
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import psutil
@@ -21,6 +27,8 @@ from rich.table import Table
 
 from verl_reflect.data.puzzles import PuzzleRanges, distinct_puzzles
 from verl_reflect.reward import compute_score
+from verl_reflect.rollout.judge import Judge
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.tasks.calls.call_text import hermes
 from verl_reflect.tasks.hostile import responses
 
@@ -35,6 +43,21 @@ QUICK_MS = 1.0
 THOUGHT = (
     "<think>\n" + "Let me try the numbers in another order, since the last sum was too large. " * 30 + "\n</think>\n"
 )
+
+
+WAITING, WAIT_SECONDS, PROCESSES, WAIT_GOAL = 256, 0.2, 16, 5.0
+"""Verdicts that wait, how long each, in how many processes, and the seconds that all may take."""
+
+AT_ONCE = 64
+"""Sessions that ask for verdicts that take no time."""
+
+WAITS = """
+import time
+
+def compute_score(data_source, solution_str, ground_truth, extra_info=None):
+    time.sleep(float(solution_str))
+    return 1.0
+"""
 
 
 class Case(NamedTuple):
@@ -169,6 +192,48 @@ def _seconds(source: str, case: Case) -> float:
     return time.perf_counter() - start
 
 
+async def _all_judged(judge: Judge, seconds: float, times: int) -> float:
+    """Seconds until they are."""
+    start = time.perf_counter()
+    row = {"data_source": "", "ground_truth": None, "extra_info": None}
+    verdicts = await asyncio.gather(*(judge(str(seconds), **row) for _ in range(times)))
+    assert all(verdict.passed for verdict in verdicts)
+    return time.perf_counter() - start
+
+
+def waiting_seconds(path: str) -> float:
+    """For all verdicts that wait."""
+    with closing(Judge(RewardFunction(path), 1.0, 60.0, PROCESSES)) as judge:
+        return asyncio.run(_all_judged(judge, WAIT_SECONDS, WAITING))
+
+
+def way_microseconds(path: str) -> float:
+    """Processor time, both processes', of a verdict that takes no time itself: the median of a few rounds."""
+
+    async def rounds() -> list[float]:
+        spent = []
+        for _ in range(ROUNDS):
+            start = processor_seconds()
+            for _ in range(20):
+                await _all_judged(judge, 0.0, AT_ONCE)
+            spent.append((processor_seconds() - start) / (20 * AT_ONCE))
+        return spent
+
+    with closing(Judge(RewardFunction(path), 1.0, 60.0)) as judge:
+        return 1e6 * statistics.median(asyncio.run(rounds()))
+
+
+def judges() -> Table:
+    table = Table("the judge", "measured", "goal")
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+        file.write(WAITS)
+        file.flush()
+        name = f"{WAITING} verdicts of {WAIT_SECONDS} s, {PROCESSES} processes"
+        table.add_row(name, f"{waiting_seconds(file.name):.1f} s", f"{WAIT_GOAL:g} s")
+        table.add_row("a verdict's way there and back", f"{way_microseconds(file.name):.0f} µs", "-")
+    return table
+
+
 def main() -> None:
     table = Table("task", "answer", "verdicts/s and core", "goal")
     hostile = Table("task", "slowest hostile text, ms", "which")
@@ -178,7 +243,7 @@ def main() -> None:
             table.add_row(kind.source, kind.name, f"{rate(kind):,.0f}", goal)
         milliseconds, name = slowest(kinds[0].source, kinds[0].cases[0])
         hostile.add_row(kinds[0].source, f"{milliseconds:.1f}", name)
-    Console().print(table, hostile)
+    Console().print(table, hostile, judges())
 
 
 if __name__ == "__main__":

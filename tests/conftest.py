@@ -14,8 +14,9 @@ from verl.utils.dataset.rl_dataset import RLHFDataset
 
 import verl_reflect.plugin
 from recipes.tiny_model.tokenizer import build_tokenizer
-from verl_reflect.rollout.judge import Judge, RewardFunction
+from verl_reflect.rollout.judge import Judge
 from verl_reflect.rollout.loop import ReflectRetryAgentLoop, RetryAgentLoop
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.rollout.shared import Shared
 
 verl_reflect.plugin.register()

@@ -3,6 +3,7 @@
 Where things live. A room imports only from rooms above it in this list:
 
     config, finding, statistics, records, cpu   settings; numbers; what a run leaves on disk; verl's CPU platform
+    isolation                                   a process for code that may do anything
     tasks, reward, data, plugin                 verifiers; the reward function; making data; what verl loads
     rollout                                     one session, from a data row to a paid training row
     training                                    what a step gets, how it is credited, what it logs

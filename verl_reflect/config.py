@@ -205,7 +205,18 @@ class ReflectConfig:
     """Longest wait for one turn. verl waits for ever for a session that never ends, so a session must end."""
 
     verifier_timeout: float = 30.0
-    """Longest time for judging one response. The process that judges is ended then, and the session fails."""
+    """Longest time for judging one response, from when it begins to be judged. The process that judges is ended then,
+    and the session fails."""
+
+    verifier_processes: int | None = None
+    """Most judging processes on a node, shared by its agent-loop workers, each of which has at least one. They are
+    started only as verdicts take so long that others wait; an `async` reward function judges 64 responses at once in
+    each. None: as many as the node has cores."""
+
+    verifier_memory: float | None = None
+    """Most memory of one judging process and all that it starts, in GB (2**30 bytes). One that takes more is ended, and
+    there is no verdict. It is measured ten times a second, not set as a limit on addresses, of which torch reserves
+    many more than it uses. None: its part of half of the node's memory, and at least 4."""
 
     max_replaced_groups: int = 20
     """A training step may replace at most this many times `data.train_batch_size` groups that have nothing to teach
@@ -252,6 +263,12 @@ class ReflectConfig:
             except OmegaConfBaseException:
                 return str(key)
         return "*"
+
+    @property
+    def watched(self) -> set[str]:
+        """Names of a session's metrics that a penalty or a guard stands on."""
+        penalised = {name for name, weight in asdict(self.penalties).items() if weight}
+        return penalised | {guard.metric.removeprefix("reflect/") for guard in self.guards}
 
     @property
     def rows_per_session(self) -> int:
@@ -304,6 +321,16 @@ class ReflectConfig:
         for name in ("generation_timeout", "verifier_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"reflect.{name} is {getattr(self, name)}; it must be more than 0 seconds.")
+        if self.verifier_processes is not None and self.verifier_processes < 1:
+            raise ValueError(
+                f"reflect.verifier_processes is {self.verifier_processes}; it must be at least 1, or null for as many "
+                "as the node has cores."
+            )
+        if self.verifier_memory is not None and not 0 < self.verifier_memory < float("inf"):
+            raise ValueError(
+                f"reflect.verifier_memory is {self.verifier_memory}; it must be more than 0 GB, or null for a part of "
+                "the node's memory."
+            )
         for name in ("max_replaced_groups", "stale_after"):
             if getattr(self, name) < 0:
                 raise ValueError(f"reflect.{name} is {getattr(self, name)}; it cannot be negative.")

@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 from verl_reflect.cli.app import app
 from verl_reflect.demo.data import CHECKPOINT
 from verl_reflect.evaluate.command import Evaluating
-from verl_reflect.rollout.judge import Judge, RewardFunction
+from verl_reflect.rollout.judge import Judge
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.rollout.shared import Shared
 
 

@@ -21,7 +21,8 @@ from verl_reflect.evaluate.command import Evaluated, Evaluating
 from verl_reflect.evaluate.console import lines
 from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.records.transcripts import Judgement
-from verl_reflect.rollout.judge import Judge, RewardFunction
+from verl_reflect.rollout.judge import Judge
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.rollout.shared import Shared
 from verl_reflect.serving.fleet import NoServerError
 from verl_reflect.serving.start import configuration

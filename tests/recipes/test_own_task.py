@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from verl_reflect.checks.every import CHECKS
 from verl_reflect.checks.run import Run
 from verl_reflect.cli.app import app
-from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.tasks.registry import load_task
 
 FOLDER = ROOT / "recipes" / "own_task"

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import DictConfig
 
+from verl_reflect.config import ReflectConfig
 from verl_reflect.records.transcripts import Judgement
-from verl_reflect.rollout.judge import Judge, RewardFunction, VerifierError, required
+from verl_reflect.rollout.judge import Judge, VerifierError, processes_of_a_worker, required
+from verl_reflect.rollout.reward_function import RewardFunction
 
 USER_MODULE = '''
 import asyncio, os, re
@@ -76,9 +79,9 @@ async def test_misbehaviour_gives_no_verdict_and_the_next_response_is_judged(ask
     judged = ask("misbehaves")
     for response, why in {
         "raise": "raised KeyError",
-        "die": "raised ProcessExpired",
+        "die": "ended its process with exit code 9",
         "nan": "returned the score nan",
-        "words": "raised ValueError",
+        "words": "returned the score 'good', which is no number",
     }.items():
         verdict = await judged(response)
         assert why in verdict.error and not verdict.passed
@@ -138,3 +141,36 @@ async def test_the_rows_task_says_whether_a_reflection_gives_the_answer_away() -
     assert (await judge.given_away("so 3 * 8 + 5 .", **row, extra_info=None)).passed
     assert not (await judge.given_away("so multiply .", **row, extra_info=None)).passed
     judge.close()
+
+
+@pytest.mark.parametrize(
+    ("assignments", "looks"),
+    [
+        ([], False),
+        (["reflect.penalties.too_long=0.1"], False),
+        (["reflect.penalties.answer_in_reflection=0.1"], True),
+        (["reflect.guards=[{metric: reflect/answer_in_reflection, above: 0.5}]"], True),
+    ],
+)
+def test_a_users_function_is_asked_about_reflections_only_where_something_stands_on_it(
+    recipe_config: Callable[..., DictConfig], assignments: list[str], looks: bool
+) -> None:
+    assert Judge.from_config(recipe_config(*assignments)).looks_at_reflections, "the row's task is asked in any case"
+    own = recipe_config(*assignments, "reward.custom_reward_function.path=mine.py")
+    assert Judge.from_config(own).looks_at_reflections is looks
+
+
+@pytest.mark.parametrize(
+    ("assignments", "processes"),
+    [
+        (["actor_rollout_ref.rollout.agent.num_workers=8", "trainer.nnodes=2"], 4),
+        (["actor_rollout_ref.rollout.agent.num_workers=3", "trainer.nnodes=2"], 8),
+        (["actor_rollout_ref.rollout.agent.num_workers=1"], 16),
+        (["actor_rollout_ref.rollout.agent.num_workers=99"], 1),
+    ],
+)
+def test_the_workers_of_a_node_share_its_processes(
+    recipe_config: Callable[..., DictConfig], assignments: list[str], processes: int
+) -> None:
+    config = recipe_config(*assignments, "reflect.verifier_processes=16")
+    assert processes_of_a_worker(config, ReflectConfig.from_config(config)) == processes

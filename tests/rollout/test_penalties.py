@@ -73,3 +73,9 @@ def test_every_penalty_has_its_quantity_among_the_metrics() -> None:
 @pytest.mark.parametrize(("tokens", "excess"), [(0, 0.0), (100, 0.0), (150, 0.5), (200, 1.0), (201, 1.0)])
 def test_too_long_rises_from_the_expected_length_to_the_limit(tokens: int, excess: float) -> None:
     assert too_long(tokens, expected=100, limit=200) == excess
+
+
+def test_without_a_look_at_reflections_there_is_no_such_metric() -> None:
+    metrics = Outcome(replace(EPISODE, given_away=None)).metrics()
+    assert set(Outcome(EPISODE).metrics()) - set(metrics) == {"answer_in_reflection"}
+    assert metrics["verifier_error"] == 0.0

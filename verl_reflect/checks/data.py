@@ -14,7 +14,8 @@ from verl_reflect.finding import Doubt
 from verl_reflect.records.model_identity import ModelIdentity, template_hash
 from verl_reflect.records.parquet import card_path
 from verl_reflect.rollout.chat import Chat
-from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.rollout.judge import fault, judgements
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.tasks.registry import task_for
 
 ROWS_LOOKED_AT = 256
@@ -58,15 +59,17 @@ def _check_rows(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> No
             raise UnfitError(f"{place} has no reward_model.ground_truth; add it.")
         if not function.judges_by_task:
             _check_wording(run, place, row["data_source"])
-            continue  # a user's function is not run in the driver
-        attempt = row.get("first_attempt")
-        try:
-            result = function.load()(
-                row["data_source"], attempt or "", row["reward_model"]["ground_truth"], **function.kwargs
-            )
-        except ValueError as error:
-            raise UnfitError(f"{place} cannot be judged: {error}") from error
-        if attempt is not None and result["score"] >= run.settings.success_threshold:
+    if function.judges_by_task:  # a user's function may take long
+        _check_verdicts(run, key, path, rows)
+
+
+def _check_verdicts(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> None:
+    verdicts = judgements(run.config, [(row.get("first_attempt") or "", row) for row in rows])
+    for number, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
+        place = f"{key}: row {number} of {path}"
+        if verdict.error:
+            raise UnfitError(f"{place} cannot be judged: {fault(verdict)}")
+        if verdict.passed and row.get("first_attempt") is not None:
             raise UnfitError(
                 f"{place} has a first_attempt that passes, so there is nothing to reflect on; remove the row."
             )

@@ -18,21 +18,21 @@ from verl_reflect.checks.group import check_group
 from verl_reflect.checks.guards import check_guards
 from verl_reflect.checks.lengths import check_budget
 from verl_reflect.checks.loggers import check_loggers
-from verl_reflect.checks.reward import check_reward
 from verl_reflect.checks.modalities import check_modalities
+from verl_reflect.checks.nodes import check_nodes
+from verl_reflect.checks.reward import check_reward
 from verl_reflect.checks.run import Run
 from verl_reflect.checks.sampler import check_sampler
 from verl_reflect.checks.steps import check_rows, check_steps
+from verl_reflect.checks.trace import check_trace
 from verl_reflect.checks.trainer import check_moved_keys, check_trainer
 from verl_reflect.checks.verls_own import check_verls_own
-from verl_reflect.checks.nodes import check_nodes
-from verl_reflect.checks.run import Run
-from verl_reflect.checks.trace import check_trace
 
 CHECKS: dict[str, Callable[[Run], str]] = {
     "verl": check_verl,
     "settings": check_settings,
     "keys": check_keys,
+    "reward function": check_reward,
     "trainer": check_trainer,
     "moved keys": check_moved_keys,
     "rollout engine": check_rollout_engine,
@@ -47,7 +47,6 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "attention": check_attention,
     "chat template": check_chat_template,
     "token budget": check_budget,
-    "reward function": check_reward,
     "sampler": check_sampler,
     "data": check_data,
     "modalities": check_modalities,

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from verl_reflect.checks.cluster import address_of, joined
-from verl_reflect.checks.node_reports import Node, Report, report_of_this_machine, reports_of_nodes
 from verl_reflect.checks.engine import ROLLOUT_PACKAGES
+from verl_reflect.checks.node_reports import Node, Report, report_of_this_machine, reports_of_nodes
 from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.finding import Doubt
-from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.rollout.reward_function import RewardFunction
 
 SECONDS_TO_IMPORT = 60.0
 OWN_PACKAGE = "verl_reflect"

@@ -4,7 +4,8 @@ import inspect
 from typing import Any
 
 from verl_reflect.checks.run import Run, UnfitError
-from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.rollout.judge import why_unloadable
+from verl_reflect.rollout.reward_function import RewardFunction
 
 ARGUMENTS = ("data_source", "solution_str", "ground_truth", "extra_info")
 """As verl calls it, each by its name."""
@@ -15,18 +16,17 @@ def check_reward(run: Run) -> str:
     """The reward function can be imported, and takes what it is called with."""
     for name in ("path", "name", "reward_kwargs"):
         run.get(f"{SECTION}.{name}")
-    assert run.settings  # a fault of the section `reflect` is said in its own words
     function = RewardFunction.from_config(run.config)
-    try:
-        loaded = function.load()
-    except (Exception, SystemExit) as error:  # importing a user's module can raise anything
-        raise UnfitError(f"The reward function {function.path}:{function.name} cannot be loaded: {error}") from error
-    _check_signature(function, loaded)
-    return f"{function.path}:{function.name}"
+    if problem := why_unloadable(run.config, run.settings):  # asked in a process of its own, for it may do anything
+        if function.judges_by_task:
+            raise UnfitError(problem)
+        raise UnfitError(f"The reward function {function} cannot be loaded: {problem}.")
+    _check_signature(function, function.load())
+    return str(function)
 
 
 def _check_signature(function: RewardFunction, loaded: Any) -> None:
-    named = f"The reward function {function.path}:{function.name}"
+    named = f"The reward function {function}"
     if not callable(loaded):
         raise UnfitError(f"{named} is {loaded!r}, and not a function; set {SECTION}.name.")
     if inspect.isgeneratorfunction(loaded) or inspect.isasyncgenfunction(loaded):

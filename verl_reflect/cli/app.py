@@ -75,14 +75,11 @@ def check_task(
 ) -> None:
     """Say whether a task keeps its promises: gold accepted, corruptions rejected, no response slows or breaks it."""
     from verl_reflect.data.sources import iter_records
-    from verl_reflect.tasks.contract import check_class
-    from verl_reflect.tasks.contract import check_task as check_verdicts
-    from verl_reflect.tasks.registry import load_task
+    from verl_reflect.tasks.contract_apart import check_apart
 
     with refusing_in_one_sentence():
-        loaded = load_task(task)
-        records = islice(iter_records(source), limit) if source else ()
-        findings = list(check_verdicts(loaded, records, limit_ms) if source else check_class(loaded))
+        records = list(islice(iter_records(source), limit)) if source else None
+        findings = check_apart(task, records, limit_ms)
     code = print_findings(findings)
     if not source:
         typer.echo("Only the class was looked at: --source PATH checks its verdicts too.", err=True)

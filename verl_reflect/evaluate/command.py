@@ -23,9 +23,10 @@ from verl_reflect.serving.flow import Flow
 from verl_reflect.serving.progress import shown
 from verl_reflect.serving.start import Serving, Start, data_files
 
-CHECKED = ("verl", "settings", "chat template", "token budget", "reward function")
+CHECKED = ("verl", "settings", "reward function", "chat template", "token budget")
 NO_MATTER = (
-    *("generation_timeout", "verifier_timeout", "max_replaced_groups", "credit", "keep", "control", "sampler"),
+    *("generation_timeout", "verifier_timeout", "verifier_processes", "verifier_memory"),
+    *("max_replaced_groups", "credit", "keep", "control", "sampler"),
     *("first_attempt", "stale_after", "max_attempts", "penalties", "guards", "expected_reflection_tokens"),
 )
 """Settings of the `reflect` section that change nothing about a conversation here."""

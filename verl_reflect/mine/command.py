@@ -22,7 +22,7 @@ from verl_reflect.serving.progress import shown
 from verl_reflect.serving.queries import queries
 from verl_reflect.serving.start import Serving, Start, data_files
 
-CHECKED = ("verl", "settings", "chat template", "reward function")
+CHECKED = ("verl", "settings", "reward function", "chat template")
 
 
 @dataclass(frozen=True)

@@ -83,8 +83,8 @@ class Episode:
     """Empty if the attempt passed, or if the reflection was empty or forged a turn."""
     retry_verdicts: tuple[Judgement, ...] = ()
     """One for each retry."""
-    given_away: Judgement = NOT_GIVEN_AWAY
-    """Passed if the reflection states the answer itself (`Task.gives_away`)."""
+    given_away: Judgement | None = NOT_GIVEN_AWAY
+    """Passed if the reflection states the answer itself (`Task.gives_away`); None if nobody looked."""
     validate: bool = False
     own_attempt: bool = False
     """The model made the attempt for this session alone."""

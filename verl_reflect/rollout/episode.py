@@ -50,9 +50,13 @@ class Outcome:
         return {**self.metrics(), "category": self.episode.last_verdict.category}
 
     def metrics(self) -> dict[str, float]:
-        """The same numeric keys for every sample, as verl requires. `acc` = `first_try` + `second_try`."""
+        """The same numeric keys for every sample of a run, as verl requires. `acc` = `first_try` + `second_try`.
+
+        Without `answer_in_reflection` in a run that does not look for it: a 0 would say that no reflection has it.
+        """
         episode, reflection, retries = self.episode, self.episode.reflection, self.episode.retries
-        verdicts = (episode.first_try, *episode.retry_verdicts, episode.given_away)
+        looked = (episode.given_away,) if episode.given_away else ()
+        verdicts = (episode.first_try, *episode.retry_verdicts, *looked)
         return {
             "acc": self.accuracy,
             "first_try": float(episode.first_try.passed),
@@ -68,15 +72,19 @@ class Outcome:
             "reflection_empty": float(reflection is not None and reflection.empty),
             "forged": float(any(turn.forged for turn in (episode.attempt, reflection, *retries) if turn)),
             "verifier_error": float(any(verdict.error for verdict in verdicts)),
-            **self._penalised(),
+            **self._looked_for(),
             "penalty": self.penalty,
         }
+
+    def _looked_for(self) -> dict[str, float]:
+        unseen = () if self.episode.given_away else ("answer_in_reflection",)
+        return {name: quantity for name, quantity in self._penalised().items() if name not in unseen}
 
     def _penalised(self) -> dict[str, float]:
         """The quantities that a penalty can be put on, 0 without a reflection."""
         reflection = self.episode.reflection
         return {
-            "answer_in_reflection": float(self.episode.given_away.passed),
+            "answer_in_reflection": float(self.episode.given_away is not None and self.episode.given_away.passed),
             "reflection_forged": float(reflection is not None and reflection.forged),
             "foreign_script": self.foreign_script,
             "too_long": self.too_long,

@@ -1,30 +1,33 @@
-"""Judges responses with the task's reward function, in a process of its own and under a time limit.
+"""Judges responses with the task's reward function, in processes of its own and under a time limit.
 
-First attempts and retries go through this one class, so they cannot be judged differently. A process, because a thread
-cannot be ended and a regular expression holds the GIL: either could stop every other session of the worker. A reward
-function that raises or hangs gives no verdict at all, rather than a failure that would then be trained on.
+First attempts and retries go through this one class, so they cannot be judged differently. Processes, because a thread
+cannot be ended, a regular expression holds the GIL, and a reward function may do anything: exit, kill, fork, take all
+memory. What it does instead of giving a score is the `error` of its verdict, and no failure that would be trained on.
 """
 
 import asyncio
-import importlib.util
-import inspect
 import math
-import multiprocessing
-from collections.abc import Callable, Mapping
-from concurrent.futures import TimeoutError as JudgingTimeoutError
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
-from typing import Any, cast
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from pebble import ProcessPool
+import psutil
+from omegaconf import DictConfig
 
 from verl_reflect.config import ReflectConfig
 from verl_reflect.records.transcripts import Judgement
+from verl_reflect.rollout.judging_process import why_not_loaded
+from verl_reflect.rollout.reward_function import RewardFunction
+from verl_reflect.rollout.verdict import Verdict
+from verl_reflect.rollout.verifier_pool import VerifierPool
 
-MAX_DETAIL_CHARS = 500
-"""Of what a reward function says more; a transcript is no log."""
+GIGABYTE = 2**30
+LEAST_MEMORY = 4 * GIGABYTE
+"""That a judging process may have by default, where the node is small: enough for a small model."""
+
+LOOKS_AT_REFLECTIONS = "answer_in_reflection"
+"""The penalty and the metric for which a user's reward function is asked about reflections."""
 
 
 class VerifierError(RuntimeError):
@@ -38,95 +41,44 @@ def required(judgement: Judgement) -> Judgement:
     return judgement
 
 
-def _module_of_file(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@dataclass(frozen=True)
-class RewardFunction:
-    """Where a reward function with verl's `compute_score` signature is found."""
-
-    path: str = "pkg://verl_reflect.reward"
-    """As in verl's `reward.custom_reward_function.path`: `pkg://module` or a file."""
-    name: str = "compute_score"
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_config(cls, config: DictConfig) -> "RewardFunction":
-        """The user's `reward.custom_reward_function` if there is one, else this package's own and `reflect.tasks`."""
-        custom = config.reward.custom_reward_function
-        if not custom.path:
-            return cls(kwargs={"tasks": tuple(config.reflect.tasks)})
-        kwargs = OmegaConf.to_container(custom.get("reward_kwargs") or OmegaConf.create({}), resolve=True)
-        assert isinstance(kwargs, dict)
-        return cls(custom.path, custom.name, {str(key): value for key, value in kwargs.items()})
-
-    @property
-    def judges_by_task(self) -> bool:
-        """It is this package's own, which leaves the verdict to the row's task."""
-        return (self.path, self.name) == (RewardFunction.path, RewardFunction.name)
-
-    def load(self) -> Callable[..., Any]:
-        """Import it, with no help from verl: that saves each judging process several seconds and 500 MB.
-
-        Raises:
-            ImportError, OSError, AttributeError: there is no such module, file or function.
-        """
-        if self.path.startswith("pkg://"):
-            module = importlib.import_module(self.path.removeprefix("pkg://").replace("/", "."))
-        else:
-            module = _module_of_file(self.path.removeprefix("file://"))
-        return cast("Callable[..., Any]", getattr(module, self.name))
-
-    def load_for_reflections(self) -> Callable[..., Any]:
-        """What tells whether a reflection gives the answer away: the row's task, or else this function itself."""
-        if not self.judges_by_task:
-            return self.load()
-        from verl_reflect.reward import gives_away
-
-        return gives_away
-
-
-_loaded: dict[str, Callable[..., Any]] = {}  # of a judging process
-
-
-def _load_in_process(function: RewardFunction) -> None:
-    _loaded["response"] = function.load()
-    _loaded["reflection"] = function.load_for_reflections()
-
-
-def _score_in_process(what: str, arguments: dict[str, Any]) -> Any:
-    return _loaded[what](**arguments)
-
-
 class Judge:
     """Awaitable judging: `await judge(response, data_source=..., ground_truth=..., extra_info=...)`.
 
     Args:
-        function: The reward function. An `async` one is awaited here instead of in a process of its own.
+        function: The reward function. An `async` one judges many responses at once in a process.
         success_threshold: Score from which a response passes.
-        timeout: Seconds for one response. Past it the judging process is replaced.
+        timeout: Seconds for one response, from when it begins to be judged. Past it the judging process is replaced.
+        processes: Judging processes at most; they are started as they are needed.
+        memory: Bytes that each of them may have.
+        looks_at_reflections: `given_away` is worth asking.
     """
 
-    def __init__(self, function: RewardFunction, success_threshold: float, timeout: float):
+    def __init__(
+        self,
+        function: RewardFunction,
+        success_threshold: float,
+        timeout: float,
+        processes: int = 1,
+        memory: int = LEAST_MEMORY,
+        looks_at_reflections: bool = True,
+    ):
         self.function = function
         self.success_threshold = success_threshold
-        self.timeout = timeout
-        # Only a user's function can be async, and only then is it worth importing it here.
-        user_function = None if function.judges_by_task else function.load()
-        self._coroutine = user_function if inspect.iscoroutinefunction(user_function) else None
-        self._pool: ProcessPool | None = None
+        self.looks_at_reflections = looks_at_reflections
+        self._pool = VerifierPool(function, timeout, processes, memory)
 
     @classmethod
     def from_config(cls, config: DictConfig) -> "Judge":
         """The judge of a composed verl configuration."""
-        settings = ReflectConfig.from_config(config)
-        return cls(RewardFunction.from_config(config), settings.success_threshold, settings.verifier_timeout)
+        settings, function = ReflectConfig.from_config(config), RewardFunction.from_config(config)
+        return cls(
+            function,
+            settings.success_threshold,
+            settings.verifier_timeout,
+            processes_of_a_worker(config, settings),
+            memory_of_a_process(settings),
+            function.judges_by_task or LOOKS_AT_REFLECTIONS in settings.watched,
+        )
 
     async def __call__(self, response: str, *, data_source: str, ground_truth: Any, extra_info: Any) -> Judgement:
         """Judge one response. Never raises for what the reward function does: see `Judgement.error`."""
@@ -152,45 +104,64 @@ class Judge:
 
     async def _judged(self, what: str, arguments: dict[str, Any]) -> Judgement:
         """`what` is `response` or `reflection`."""
-        arguments.update(self.function.kwargs)
-        try:
-            return self._judgement(await self._score(what, arguments))
-        except (JudgingTimeoutError, asyncio.TimeoutError):
-            return self._no_verdict(f"took longer than reflect.verifier_timeout={self.timeout:g} s")
-        except Exception as error:  # whatever a user's function raises, and the death of its process
-            return self._no_verdict(f"raised {type(error).__name__}: {error}")
+        return self._judgement(await self._pool(what, {**arguments, **self.function.kwargs}))
 
-    async def _score(self, what: str, arguments: dict[str, Any]) -> Any:
-        if self._coroutine is not None:
-            return await asyncio.wait_for(self._coroutine(**arguments), self.timeout)
-        future = self._processes().schedule(_score_in_process, args=[what, arguments], timeout=self.timeout)
-        return await asyncio.wrap_future(future)
-
-    def _processes(self) -> ProcessPool:
-        if self._pool is None:
-            # One process judges thousands of responses a second. A fork would copy the locks of Ray's threads.
-            self._pool = ProcessPool(
-                max_workers=1,
-                initializer=_load_in_process,
-                initargs=[self.function],
-                context=multiprocessing.get_context("spawn"),
-            )
-        return self._pool
-
-    def _judgement(self, result: Any) -> Judgement:
-        details = result if isinstance(result, Mapping) else {"score": result}
-        score = float(details["score"])
-        if not math.isfinite(score):
-            return self._no_verdict(f"returned the score {score}")
-        category, detail = (str(details.get(name, "")) for name in ("category", "detail"))
-        return Judgement(score, score >= self.success_threshold, category, detail=detail[:MAX_DETAIL_CHARS])
-
-    def _no_verdict(self, what: str) -> Judgement:
-        return Judgement(0.0, False, error=f"The reward function {self.function.path}:{self.function.name} {what}.")
+    def _judgement(self, verdict: Verdict) -> Judgement:
+        if verdict.error:
+            return Judgement(0.0, False, error=f"The reward function {self.function} {verdict.error}.")
+        passed = verdict.score >= self.success_threshold
+        return Judgement(verdict.score, passed, verdict.category, detail=verdict.detail)
 
     def close(self) -> None:
-        """End the judging process."""
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool.join()
-            self._pool = None
+        """End the judging processes."""
+        self._pool.close()
+
+
+def processes_of_a_worker(config: DictConfig, settings: ReflectConfig) -> int:
+    """Of `reflect.verifier_processes` those of one agent-loop worker: verl spreads the workers evenly over nodes."""
+    workers = math.ceil(config.actor_rollout_ref.rollout.agent.num_workers / config.trainer.nnodes)
+    return max(1, processes_of_a_node(settings) // workers)
+
+
+def processes_of_a_node(settings: ReflectConfig) -> int:
+    """`reflect.verifier_processes`, or as many as this process may use cores."""
+    return settings.verifier_processes or len(os.sched_getaffinity(0))
+
+
+def memory_of_a_process(settings: ReflectConfig) -> int:
+    """Bytes: `reflect.verifier_memory`, or its part of half of the node's memory, and at least LEAST_MEMORY."""
+    if settings.verifier_memory is not None:
+        return int(settings.verifier_memory * GIGABYTE)
+    return max(LEAST_MEMORY, psutil.virtual_memory().total // 2 // processes_of_a_node(settings))
+
+
+def why_unloadable(config: DictConfig, settings: ReflectConfig) -> str:
+    """Why the configuration's reward function, or a task of the user's, cannot be loaded; empty if it can.
+
+    It is imported in a process of its own, so that nothing is lost if it exits.
+    """
+    function = RewardFunction.from_config(config)
+    return why_not_loaded(function, settings.verifier_timeout, memory_of_a_process(settings))
+
+
+def fault(verdict: Judgement) -> str:
+    """Why there is no verdict: in a task's own words where it finds the row malformed. Empty if there is one."""
+    return verdict.error.partition(f"{RewardFunction()} raised ValueError: ")[2] or verdict.error
+
+
+def judgements(config: DictConfig, answered: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Judgement]:
+    """The configuration's verdicts on responses to data rows, for who runs no event loop."""
+
+    async def verdict(response: str, row: Mapping[str, Any]) -> Judgement:
+        return await judge(
+            response,
+            data_source=row["data_source"],
+            ground_truth=row["reward_model"]["ground_truth"],
+            extra_info=row.get("extra_info"),
+        )
+
+    async def judged() -> list[Judgement]:
+        return list(await asyncio.gather(*(verdict(*each) for each in answered)))
+
+    with closing(Judge.from_config(config)) as judge:
+        return asyncio.run(judged())

@@ -177,8 +177,10 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         )
         return verdict if session.validate else required(verdict)
 
-    async def _given_away(self, session: Session, reflection: Turn | None) -> Judgement:
+    async def _given_away(self, session: Session, reflection: Turn | None) -> Judgement | None:
         """No verdict on this counts as no, and `verifier_error` says so: it is no reason to lose a session."""
+        if not self.shared.judge.looks_at_reflections:
+            return None
         if reflection is None or reflection.utterance.empty:
             return NOT_GIVEN_AWAY
         return await self.shared.judge.given_away(
@@ -191,8 +193,9 @@ class RetryAgentLoop(TurnTakingAgentLoop):
 
     async def _judged(self, session: Session, first: FirstTry, second: SecondTry) -> Episode:
         """The session's record, with the verdicts on its second try."""
-        *verdicts, given_away = await asyncio.gather(
-            *(self.judge(session, retry) for retry in second.retries), self._given_away(session, second.reflection)
+        verdicts, given_away = await asyncio.gather(
+            asyncio.gather(*(self.judge(session, retry) for retry in second.retries)),
+            self._given_away(session, second.reflection),
         )
         return Episode(
             index=session.index,

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from verl.experimental.agent_loop.agent_loop import register
 
 from verl_reflect.rollout import trace
-from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.rollout.ways import WAYS
 from verl_reflect.tasks.registry import load_task
 

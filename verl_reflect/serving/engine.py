@@ -13,9 +13,9 @@ from uuid import uuid4
 import ray
 from omegaconf import DictConfig
 
+from verl_reflect.checks.cluster import ray_arguments
 from verl_reflect.checks.run import Run
 from verl_reflect.rollout.server_answer import refuse_unusable
-from verl_reflect.checks.cluster import ray_arguments
 from verl_reflect.serving.fleet import Server
 from verl_reflect.serving.prompts import Prompts
 
@@ -23,6 +23,7 @@ OVERRIDES = (
     "actor_rollout_ref.rollout.load_format=auto",  # verl's default is dummy: its trainer sends the weights
     "actor_rollout_ref.rollout.gpu_memory_utilization=0.9",  # nothing else is on the GPU
     "actor_rollout_ref.rollout.free_cache_engine=false",
+    "actor_rollout_ref.rollout.agent.num_workers=1",  # this process, which has all judging processes of its node
     "++actor_rollout_ref.rollout.enable_sleep_mode=false",
     "++ray_kwargs.ray_init.log_to_driver=false",  # stdout is for the result, stderr for the progress
 )

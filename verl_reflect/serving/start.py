@@ -20,7 +20,8 @@ from verl_reflect.checks.run import Run
 from verl_reflect.plugin import register
 from verl_reflect.records.model_identity import ModelIdentity, template_hash
 from verl_reflect.records.parquet import file_hash
-from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.rollout.judge import fault, judgements
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.serving import engine
 from verl_reflect.serving.fleet import Fleet, Server, in_short
 from verl_reflect.serving.flow import Flow
@@ -141,8 +142,6 @@ class Serving:
         for source in self.table["data_source"].unique().to_pylist():
             task_for(source, self.config.reflect.tasks)
         rows = self.table.select(["data_source", "reward_model"]).slice(0, ROWS_LOOKED_AT).to_pylist()
-        for index, row in enumerate(rows):
-            try:
-                function.load()(row["data_source"], "", row["reward_model"]["ground_truth"], **function.kwargs)
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"Row {index} cannot be judged: {error}") from error
+        for index, verdict in enumerate(judgements(self.config, [("", row) for row in rows])):
+            if verdict.error:
+                raise ValueError(f"Row {index} cannot be judged: {fault(verdict)}")

@@ -20,6 +20,12 @@ from verl_reflect.tasks.base import Item, Task, Verdict
 from verl_reflect.tasks.hostile import responses
 from verl_reflect.tasks.record import Record, read_item
 
+CHECKED = (
+    *("class", "items", "gold responses", "corrupted responses", "rows"),
+    *("hostile responses", "hostile reflections"),
+)
+"""What is looked at, in this order."""
+
 LIMIT_MS = 50.0
 PATIENCE_SECONDS = 5.0
 """After which a judgement is broken off."""
@@ -78,6 +84,8 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
         return Finding(name, True, check())
     except PromiseError as fault:
         return Finding(name, False, " ".join(str(fault).split()))
+    except BaseException as error:  # of the task's corruptions, or of its rows: SystemExit too
+        return Finding(name, False, " ".join(f"the task raises {_named(error)}".split()))
 
 
 def _check_class(task: Task) -> str:
@@ -105,7 +113,7 @@ def _read(task: Task, records: Iterable[Record], items: list[Item]) -> str:
         except ValueError as error:
             malformed.append(f"record {number}: {error}")
             continue
-        except Exception as error:  # the task may raise anything, and must not
+        except BaseException as error:  # the task may raise anything, and must not
             raise PromiseError(f"item raises {_named(error)} for record {number}; raise ValueError instead") from error
         if not item.messages or item.messages[-1].get("role") != "user":
             raise PromiseError(f"record {number}: the last message must be the user's")
@@ -208,11 +216,11 @@ def _in_time(judge: Callable[[], Any], name: str) -> Any:
             return judge()
     except _TooLate:
         raise PromiseError(f"{name.partition(': ')[0]}: no verdict after {PATIENCE_SECONDS:g} s") from None
-    except Exception as error:  # the task may raise anything, and must not
+    except BaseException as error:  # the task may raise anything, and must not
         raise PromiseError(f"{name} raises {_named(error)}") from error
 
 
-def _named(error: Exception) -> str:
+def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error)[:200]}"
 
 

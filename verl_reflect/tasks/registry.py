@@ -51,12 +51,16 @@ def load_task(name: str) -> Task:
         raise ValueError(f"The task {name} cannot be imported: {error} (is its folder on PYTHONPATH?).") from error
     except KeyError:
         raise ValueError(f"The module {module} has no {cls!r}.") from None
+    except BaseException as error:  # a user's module may raise anything, SystemExit included
+        raise ValueError(f"The task {name} cannot be imported: {type(error).__name__}: {error}.") from error
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise ValueError(f"{name} is not a class derived from verl_reflect.tasks.base.Task.")
     try:
         return found()
     except TypeError as error:  # a method is missing
         raise ValueError(f"The task {name} cannot be made: {error}.") from error
+    except BaseException as error:
+        raise ValueError(f"The task {name} cannot be made: {type(error).__name__}: {error}.") from error
 
 
 def wordings(tasks: Sequence[str] = ()) -> list[str]:

@@ -12,7 +12,8 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 from judging_daemon import is_daemon_that_judges
 
-from verl_reflect.rollout.judge import Judge, RewardFunction, required
+from verl_reflect.rollout.judge import Judge, required
+from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.tasks.math import Math
 from verl_reflect.tasks.maths import grading_process
 from verl_reflect.tasks.maths.grader import GRADER, Grader, PastLimitsError
