@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -18,7 +19,8 @@ SECONDS = 20.0
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
-    ray.init(num_cpus=16, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a test
+    ray.init("local", num_cpus=16, include_dashboard=False, log_to_driver=False, configure_logging=False)
     yield
     ray.shutdown()
 
@@ -75,7 +77,9 @@ def test_an_actor_that_is_killed_is_told_once_with_its_place_and_why() -> None:
     pid = ray.get(victim.pid.remote())
     kill(victim)
     (death,) = deaths(actors, bool)
-    assert str(death).startswith("WorkerDict_0:0 died: its process was killed, often for want of memory, or crashed (node ")
+    assert str(death).startswith(
+        "WorkerDict_0:0 died: its process was killed, often for want of memory, or crashed (node "
+    )
     assert f"process {pid}" in death.why and "\n" not in str(death)
     assert not actors.dead()
 

@@ -18,6 +18,7 @@ from verl_reflect.checks.config import (
     check_trainer,
     check_verl,
 )
+from verl_reflect.checks.cpu import check_cpu
 from verl_reflect.checks.data import check_data, check_failure_set, check_prompts
 from verl_reflect.checks.run import Run
 
@@ -31,6 +32,7 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "token budget": check_budget,
     "reward function": check_reward,
     "sampler": check_sampler,
+    "cpu": check_cpu,
     "data": check_data,
     "prompts": check_prompts,
     "failure set": check_failure_set,

@@ -1,4 +1,4 @@
-"""The last word of a run that failed: one sentence, where what went wrong is known.
+"""The last word of a run in which a process died: one sentence.
 
 A Hydra callback, chosen by the recipe: it runs in the driver, which sees what ended the trainer's process as an
 exception of Ray's. Any other error keeps its traceback.
@@ -23,15 +23,15 @@ class Ending(Callback):
 
 def said(error: Exception) -> str | None:
     """Why a run ended, in a sentence; None for an error that only a traceback explains."""
-    from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
+    from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, TaskCancelledError
 
     from verl_reflect.training.deaths import cause
-    from verl_reflect.training.lookout import WHAT_NOW, RunDiedError
+    from verl_reflect.training.lookout import WHAT_NOW, RunDiedError, last_word
 
     while isinstance(error, RayTaskError):  # of an actor that asked an actor
         error = error.cause
     if isinstance(error, RunDiedError):
         return str(error)
     if isinstance(error, RayActorError | OutOfMemoryError):
-        return f"A process of the run died: {cause(error)}. {WHAT_NOW}"
-    return None
+        return last_word() or f"A process of the run died: {cause(error)}. {WHAT_NOW}"
+    return last_word() if isinstance(error, TaskCancelledError) else None

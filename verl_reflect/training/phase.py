@@ -29,6 +29,7 @@ PHASES = {
     "on_step_end": WEIGHT_SYNC,
     "_validate": "a validation",
     "fit": "the training",
+    "run": "the start or the end",
 }
 """Methods of verl's trainer, and what a run does in them when in none of the others."""
 TRAINERS = ("verl.trainer.ppo.v1.trainer_", "verl.trainer.main_ppo")
