@@ -33,7 +33,7 @@ class RunDiedError(RuntimeError):
 
 
 class Lookout(threading.Thread):
-    """Looks after a run for as long as its trainer's process lives.
+    """Looks after a run for as long as verl's task runner runs it.
 
     Args:
         weight_sync_timeout: Seconds that a weight sync may take.
@@ -49,11 +49,14 @@ class Lookout(threading.Thread):
         self._ended: str | None = None
 
     def run(self) -> None:
-        """Look until something is wrong, and end the run."""
-        while self.look() is None:
+        """Look until something is wrong, and end the run; or until the run has ended."""
+        while phase(self._trainer) is not None:
+            if self.look() is not None:
+                self._end()
+                return
             time.sleep(SECONDS_BETWEEN_LOOKS)
-        if phase(self._trainer) is None:  # it has ended by itself
-            return
+
+    def _end(self) -> None:
         signal.pthread_kill(self._trainer, SIGNAL)
         time.sleep(SECONDS_TO_END)
         if phase(self._trainer) is not None:
@@ -77,7 +80,7 @@ class Lookout(threading.Thread):
         dead = self._actors.dead(seconds)
         if not dead:
             return None
-        return f"{'; '.join(map(str, dead))}. This was seen during {phase(self._trainer) or 'no training'}. {WHAT_NOW}"
+        return f"{'; '.join(map(str, dead))}. This was seen during {phase(self._trainer)}. {WHAT_NOW}"
 
     def _stuck(self) -> str | None:
         if phase(self._trainer) != WEIGHT_SYNC:

@@ -32,15 +32,16 @@ PHASES = {
     "run": "the start or the end",
 }
 """Methods of verl's trainer, and what a run does in them when in none of the others."""
-TRAINERS = ("verl.trainer.ppo.v1.trainer_", "verl.trainer.main_ppo")
-"""How the modules of these methods begin."""
+TRAINERS = ("/verl/trainer/ppo/v1/trainer_", "/verl/trainer/main_ppo.py")
+"""Parts of the paths of the sources that these methods are in. The second is `__main__`, and no module by its name."""
 
 
 def phase(thread: int) -> str | None:
     """What verl's trainer does in a thread, by the thread's identity; None where none runs in it."""
     frame: FrameType | None = sys._current_frames().get(thread)
     while frame is not None:
-        if frame.f_code.co_name in PHASES and str(frame.f_globals.get("__name__")).startswith(TRAINERS):
-            return PHASES[frame.f_code.co_name]
+        code = frame.f_code
+        if code.co_name in PHASES and any(part in code.co_filename for part in TRAINERS):
+            return PHASES[code.co_name]
         frame = frame.f_back
     return None
