@@ -78,8 +78,8 @@ def test_another_phase_may_take_any_time(run: Run) -> None:
 def test_a_trainer_that_waits_is_interrupted(run: Run) -> None:
     watching = Lookout(weight_sync_timeout=60)
     run.deaths = [DEATH]
-    watching.start()
     with pytest.raises(KeyboardInterrupt):
+        watching.start()
         threading.Event().wait(20)
     run.phase = None  # it has left
     watching.join(10)

@@ -57,8 +57,11 @@ def _place(error: RayError) -> str:
 
 
 def engine_runs(server: Any) -> bool:
-    """Asked inside of a vLLM server: whether the process of its engine is there. AttributeError before it was."""
-    return not server.engine.errored
+    """Asked inside of a vLLM server: whether the process of its engine is there, or still to come."""
+    try:
+        return not server.engine.errored
+    except AttributeError:  # verl sets it once the engine runs
+        return True
 
 
 @dataclass
@@ -99,7 +102,7 @@ class Actors:
     def _read(self, answer: Any, key: tuple[str, str]) -> Death | None:
         try:
             well = ray.get(answer)
-        except (RayTaskError, ActorUnavailableError):  # has no engine yet; cannot be reached for a moment
+        except (RayTaskError, ActorUnavailableError):  # has no answer; cannot be reached for a moment
             return None
         except RayError as error:
             del self._known[key]
