@@ -204,6 +204,9 @@ class ReflectConfig:
     generation_timeout: float = 1800.0
     """Longest wait for one turn. verl waits for ever for a session that never ends, so a session must end."""
 
+    weight_sync_timeout: float = 1800.0
+    """Longest transfer of new weights to the servers. verl waits for ever for a server that hangs."""
+
     verifier_timeout: float = 30.0
     """Longest time for judging one response, from when it begins to be judged. The process that judges is ended then,
     and the session fails."""
@@ -318,7 +321,7 @@ class ReflectConfig:
         for name in at_least_one:
             if getattr(self, name) < 1:
                 raise ValueError(f"reflect.{name} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("generation_timeout", "verifier_timeout"):
+        for name in ("generation_timeout", "weight_sync_timeout", "verifier_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"reflect.{name} is {getattr(self, name)}; it must be more than 0 seconds.")
         if self.verifier_processes is not None and self.verifier_processes < 1:

@@ -53,6 +53,13 @@ def dataset(sampler: str) -> str | None:
     return SAMPLERS.get(sampler)
 
 
+def micro_batch_tokens(model_path: str, *row_tokens: int | None) -> int:
+    """`ppo_max_token_len_per_gpu` on a CPU."""
+    from verl_reflect.cpu.micro_batches import resolve
+
+    return resolve(model_path, *row_tokens)
+
+
 def register() -> None:
     """Register our resolvers and the CPU platform in this process. Safe to call any number of times."""
     OmegaConf.register_new_resolver("verl_reflect.sum", total, replace=True)
@@ -61,6 +68,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("verl_reflect.mini_batch", mini_batch, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.agent_loop", agent_loop, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.dataset", dataset, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.micro_batch_tokens", micro_batch_tokens, replace=True)
     from verl_reflect.cpu import platform  # noqa: F401  (registers itself by its decorator)
 
 

@@ -13,8 +13,9 @@ HERE = Path(__file__).parent
 OURS = HERE.parents[1] / "verl_reflect"
 PACKAGE = "verl_hardware_plugin.accelerators.cpu"
 
-# The Hydra callback is how `+hardware=cpu` selects the platform; that repository's users set VERL_PLATFORM.
-NOT_EXPORTED = {"callback.py"}
+# The Hydra callback is how `+hardware=cpu` selects the platform; that repository's users set VERL_PLATFORM. The size of
+# micro-batches comes through a resolver of ours.
+NOT_EXPORTED = {"callback.py", "micro_batches.py"}
 
 NAMES = {
     "verl_reflect/cpu/platform.py": f"{PACKAGE.replace('.', '/')}/platform_cpu.py",
@@ -55,10 +56,11 @@ def module(source: Path) -> str:
 
 
 def config(source: Path) -> str:
-    """Our hardware group, without the callback and without the engines' device: the engines are registered there."""
+    """Our hardware group without the callback, the engines' device (they are registered there) and our resolver."""
     text = re.sub(r"\A(?:#.*\n)+", CONFIG_HEAD, source.read_text(encoding="utf-8"))
     text = re.sub(r"^hydra:\n(?: .*\n)+\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"(?:^ *#.*\n)+^ *VERL_ENGINE_DEVICE:.*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"(?:^ *#.*\n)+^ *ppo_max_token_len_per_gpu:.*\n", "", text, flags=re.MULTILINE)
     return renamed(text)
 
 

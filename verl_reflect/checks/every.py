@@ -11,6 +11,7 @@ from verl_reflect.checks.agent_loop import check_agent_loop
 from verl_reflect.checks.batches import check_batches
 from verl_reflect.checks.chat_template import check_chat_template
 from verl_reflect.checks.config import check_keys, check_settings, check_verl
+from verl_reflect.checks.cpu import check_cpu
 from verl_reflect.checks.data import check_data, check_failure_set, check_prompts
 from verl_reflect.checks.engine import check_adapter, check_attention, check_rollout_engine
 from verl_reflect.checks.folders import check_folders
@@ -48,6 +49,7 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "chat template": check_chat_template,
     "token budget": check_budget,
     "sampler": check_sampler,
+    "cpu": check_cpu,
     "data": check_data,
     "modalities": check_modalities,
     "prompts": check_prompts,

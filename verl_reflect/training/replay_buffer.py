@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 import verl_reflect.training.advantage  # noqa: F401  (verl finds our estimators once they are imported)
 from verl_reflect.config import FirstAttempt, ReflectConfig
 from verl_reflect.records.transcripts import Transcript, transcript_file, write_transcripts
+from verl_reflect.training import lookout
 from verl_reflect.training.account import Group, StepAccount
 from verl_reflect.training.guards import Watch
 from verl_reflect.training.metrics import Reflection, reflection_metrics
@@ -52,6 +53,7 @@ class ReflectReplayBuffer(GroupQueue):
         self._last_written: Path | None = None
         self._turn_faults = TurnFaults()
         self._watch = Watch(self._settings.guards, Path(sampler_kwargs.default_local_dir))
+        self._lookout = lookout.start(self._settings.weight_sync_timeout)
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Batch, dict[str, Any]]:
         """Wait for `batch_size` groups worth training on (or all validation groups) and take them.
@@ -63,11 +65,13 @@ class ReflectReplayBuffer(GroupQueue):
             OutOfFailuresError: more than `reflect.max_replaced_groups` batches of groups had to be replaced in this
             step.
             AllSessionsFailedError: in validation; in training such groups are replaced.
+            RunDiedError: sessions failed because a process of the run died.
             GuardCrossedError: one of `reflect.guards` stops the run.
         """
         self._account = StepAccount(self._attempts_if_solved)
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if not batch.keys:
+            self._look_for_deaths()
             raise AllSessionsFailedError(
                 f"All {batch_size} sessions of the validation at step {global_steps} failed; see the errors above."
             )
@@ -80,7 +84,7 @@ class ReflectReplayBuffer(GroupQueue):
         return batch, metrics
 
     def note_replaced(self, solved: set[str], failed: set[str], flat: list[list[Transcript]]) -> None:
-        """Count them. Raises OutOfFailuresError when they are too many."""
+        """Count them. Raises OutOfFailuresError when they are too many, or RunDiedError if that is why."""
         for uid in solved:
             self._account.solved(uid)
         for uid in failed:
@@ -89,6 +93,7 @@ class ReflectReplayBuffer(GroupQueue):
             self._account.flat(Group(sessions))
         replaced = self._account.replaced
         if replaced.total() > self._replaceable:
+            self._look_for_deaths()
             seen = ", ".join(f"{count} {kind}" for kind, count in replaced.items())
             raise OutOfFailuresError(
                 f"One training step went through more than {self._replaceable} groups without finding a full batch "
@@ -96,6 +101,10 @@ class ReflectReplayBuffer(GroupQueue):
                 "All_pass, all_fail: all reflections of a group earned the same. reflect.max_replaced_groups is the "
                 "limit."
             )
+
+    def _look_for_deaths(self) -> None:
+        if self._lookout is not None:
+            self._lookout.check()
 
     def _metrics(self, sessions: Sequence[Transcript], trained_tokens: int) -> dict[str, float]:
         names = [name for name in sessions[0].metrics if name != "category"]
