@@ -20,6 +20,7 @@ from verl_reflect.checks.config import (
 )
 from verl_reflect.checks.data import check_data, check_failure_set, check_prompts
 from verl_reflect.checks.run import Run
+from verl_reflect.checks.run_folders import check_run_folders
 
 CHECKS: dict[str, Callable[[Run], str]] = {
     "verl": check_verl,
@@ -34,4 +35,5 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "data": check_data,
     "prompts": check_prompts,
     "failure set": check_failure_set,
+    "run folders": check_run_folders,
 }

@@ -15,8 +15,9 @@ from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.evaluate.summary import FILE_NAME, FORMAT
 from verl_reflect.evaluate.table import grids
 from verl_reflect.evaluate.transcripts import transcripts, write_transcripts
-from verl_reflect.records.parquet import write_table, write_whole
+from verl_reflect.records.parquet import write_table
 from verl_reflect.records.transcripts import Utterance
+from verl_reflect.records.whole_file import write_whole
 from verl_reflect.statistics import Answer
 
 

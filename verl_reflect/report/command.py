@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from verl_reflect.records.whole_file import write_whole
 from verl_reflect.report.curves import reflection_curves, top_of, training_curves, validation_curves
 from verl_reflect.report.markdown import markdown
 from verl_reflect.report.page import page
@@ -21,7 +22,6 @@ def write_report(folders: Sequence[str], out: Path, plots: Path | None, table: P
     if table:
         yield _write(table, markdown(sources))
     if plots:
-        plots.mkdir(parents=True, exist_ok=True)
         yield from _save_plots(sources, plots)
 
 
@@ -37,6 +37,5 @@ def _save_plots(sources: Sequence[Subject], folder: Path) -> Iterator[Path]:
 
 
 def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     return path
