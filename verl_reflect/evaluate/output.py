@@ -35,7 +35,8 @@ def write_results(
         ValueError: no conversation came to an end.
     """
     items = _items(table, prompt_key)
-    rows = list(transcripts(records, items, settings.conditions, settings.samples, settings.rounds))
+    told = transcripts(records, items, settings.conditions, settings.samples, settings.rounds)
+    rows = [{**row, "run": origin["run"]["id"]} for row in told]
     if not rows:
         why = next((record.error for record in records.given_up), "")
         raise ValueError(f"No conversation came to an end; the first was given up: {why}")
