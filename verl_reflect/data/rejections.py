@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from verl_reflect.records.whole_file import put_in_place, temporary_path, writing
+from verl_reflect.records.whole_file import discard, put_in_place, temporary_path, writing
 
 MAX_REASON_CHARS = 500
 
@@ -36,7 +36,7 @@ class Rejections:
             if kind is None:
                 raise
         finally:
-            self._temporary.unlink(missing_ok=True)
+            discard(self._temporary)
 
     def add(self, row: int, reason: str) -> None:
         """Note one record."""

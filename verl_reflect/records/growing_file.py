@@ -24,6 +24,8 @@ class GrowingFile:
         OSError: in one sentence, it cannot be made.
     """
 
+    _file = -1
+
     def __init__(self, path: Path):
         self.path = path
         with writing(path):
@@ -72,7 +74,7 @@ def is_locked(path: Path) -> bool:
     """Whether a process has the file open as a `GrowingFile`. False for one that is not there."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         return not _locked_now(descriptor, fcntl.LOCK_SH)

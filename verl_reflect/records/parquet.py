@@ -9,7 +9,7 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from verl_reflect.records.whole_file import put_in_place, temporary_path, write_whole, writing
+from verl_reflect.records.whole_file import discard, put_in_place, temporary_path, write_whole, writing
 
 Row = Mapping[str, object]
 
@@ -49,7 +49,7 @@ class DatasetWriter:
             if kind is None:
                 raise
         finally:
-            self._temporary.unlink(missing_ok=True)
+            discard(self._temporary)
 
     def write(self, rows: Sequence[Row]) -> None:
         """Append at least one row. The first call settles the columns.

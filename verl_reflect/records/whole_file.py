@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -14,9 +14,8 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None and str(path) in str(error):
             raise  # it does
-        raise OSError(
-            f"{path} cannot be written ({error.strerror or error}); make room there, or choose another place."
-        ) from error
+        why = os.strerror(error.errno) if error.errno else error
+        raise OSError(f"{path} cannot be written ({why}); make room there, or choose another place.") from error
 
 
 def temporary_path(path: Path) -> Path:
@@ -39,7 +38,13 @@ def make_whole(path: Path, make: Callable[[Path], object]) -> None:
             make(temporary)
             put_in_place(temporary, path)
         finally:
-            temporary.unlink(missing_ok=True)
+            discard(temporary)
+
+
+def discard(path: Path) -> None:
+    """Remove a file that may not be there, nor its folder."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.unlink()
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
@@ -71,5 +76,6 @@ def append(descriptor: int, data: bytes) -> None:
             left = left[os.write(descriptor, left) :]
         os.fsync(descriptor)
     except OSError:
-        os.ftruncate(descriptor, size)
+        with suppress(OSError):  # of a device, which has no size
+            os.ftruncate(descriptor, size)
         raise
