@@ -35,11 +35,18 @@ class RunFolder:
         files = sorted(_files(folder), key=lambda file: file.step)
         metrics, starts = read_run(folder / METRICS), _starts(folder)
         mine = _one_run(folder, files, starts, bool(metrics))
+        nameless = [file for file in files if not file.run and _replaced(file, mine)]
         files = [file for file in files if not _replaced(file, mine)]
         if not mine:
             _check_not_left_over(folder, files, metrics)
         kinds = {kind: {f.step: f.sessions for f in files if f.validation is kind} for kind in (True, False)}
-        return cls(kinds[True], kinds[False], metrics, mine[-1] if mine else None, list(_doubts(files, mine)))
+        return cls(
+            kinds[True],
+            kinds[False],
+            metrics,
+            mine[-1] if mine else None,
+            [*_left_out(nameless), *_doubts(files, mine)],
+        )
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,12 @@ def _replaced(file: _File, starts: Sequence[Start]) -> bool:
     return any(
         start.number > file.start and start.after_step is not None and file.step > start.after_step for start in starts
     )
+
+
+def _left_out(nameless: Sequence[_File]) -> Iterator[str]:
+    if nameless:
+        more = f" and {len(nameless) - 1} files more" if len(nameless) > 1 else ""
+        yield f"{nameless[0].path}{more} do not say of which run they are, and the run there began without them: left out."
 
 
 def _older_than_before(files: Sequence[_File]) -> Iterator[_File]:
