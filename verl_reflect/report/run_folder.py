@@ -114,7 +114,7 @@ def _replaced(file: _File, starts: Sequence[Start]) -> bool:
 def _left_out(nameless: Sequence[_File]) -> Iterator[str]:
     if nameless:
         more = f" and {len(nameless) - 1} files more" if len(nameless) > 1 else ""
-        yield f"{nameless[0].path}{more} do not say of which run they are, and the run there began without them: left out."
+        yield f"{nameless[0].path}{more} had been there before the folder's run began; left out."
 
 
 def _older_than_before(files: Sequence[_File]) -> Iterator[_File]:
