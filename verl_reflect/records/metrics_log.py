@@ -34,9 +34,9 @@ def parts_of(path: Path) -> list[Path]:
 
 def keep_earlier(path: Path) -> None:
     """Put what is in the log where verl does not empty it. Raises OSError, in one sentence."""
-    *earlier, last = parts_of(path) or [None]
-    if last == path:
-        number = 1 + max((int(each.suffixes[-2][1:]) for each in earlier if each is not None), default=0)
+    parts = parts_of(path)
+    if path in parts:
+        number = 1 + max((int(each.suffixes[-2][1:]) for each in parts if each != path), default=0)
         with writing(path):
             path.rename(path.with_suffix(f".{number}{path.suffix}"))
 

@@ -91,11 +91,14 @@ def step_gone_on_from(config: DictConfig) -> int:
     if trainer.resume_mode == "resume_path":
         found = re.search(r"global_step_(\d+)/?$", str(trainer.resume_from_path))
         return int(found[1]) if found else -1
-    folder = Path(str(trainer.default_local_dir))
+    return -1 if trainer.resume_mode == "disable" else latest_checkpoint(config)
+
+
+def latest_checkpoint(config: DictConfig) -> int:
+    """The step of the last checkpoint in `trainer.default_local_dir`; -1 without any."""
+    folder = Path(str(config.trainer.default_local_dir))
     latest = folder / "latest_checkpointed_iteration.txt"
-    if trainer.resume_mode == "disable" or not latest.is_file():
-        return -1
-    step = latest.read_text().strip()
+    step = latest.read_text().strip() if latest.is_file() else ""
     return int(step) if step.isdecimal() and (folder / f"global_step_{step}").exists() else -1
 
 
@@ -173,7 +176,7 @@ def _at(place: Place) -> str:
 def _mixed(place: Place, last: Start | None, config: DictConfig, new: Start) -> str:
     whose = f"the results of {last.in_words}" if last else "results of an earlier run"
     same = last is not None and not _changed(last, new)
-    saved = same and step_gone_on_from(OmegaConf.merge(config, {"trainer": {"resume_mode": "auto"}})) >= 0
+    saved = same and latest_checkpoint(config) >= 0
     to_go_on = ", or set trainer.resume_mode=auto to go on with it" if saved else ""
     return f"{_at(place)} has {whose}, and this run would be mixed with them; {_OR_ELSE}, or move them away{to_go_on}."
 
