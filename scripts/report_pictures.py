@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from verl_reflect.report.command import write_report
+from verl_reflect.report.reading import read_sources
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "runs" / "results"
@@ -35,7 +36,7 @@ def main() -> None:
     if chromium is None:
         raise SystemExit("There is no chromium to take the pictures with; on Debian: apt-get install chromium.")
     with tempfile.TemporaryDirectory() as folder:
-        list(write_report(SOURCES, Path(folder, "report.html"), None, None))
+        list(write_report(read_sources(SOURCES), Path(folder, "report.html"), None, None))
         for name, (width, height, addresses) in PICTURES.items():
             page = Path(folder, "frames.html")
             page.write_text(_frames(width, height, addresses), encoding="utf-8")

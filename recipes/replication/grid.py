@@ -23,7 +23,7 @@ from recipes.replication.models import ARCHITECTURES, Model
 from recipes.replication.rollout import Rollout, Try, failures
 from recipes.replication.training import CHOICES, STEPS, train
 from recipes.replication.world import drawn
-from verl_reflect.records.parquet import write_whole
+from verl_reflect.records.whole_file import write_whole
 
 TRAINED = {"large": ("method",), "small": tuple(CHOICES)}
 """What is trained at each size; the slowest come first, so that all processors stay busy to the end."""

@@ -10,7 +10,6 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from recipes.clone import write_section
 from recipes.replication.checkpoints import missing_starts
@@ -18,6 +17,7 @@ from recipes.replication.findings import Findings, read_findings
 from recipes.replication.grid import Cell, Work, cells, do
 from recipes.replication.picture import draw
 from recipes.replication.tables import TABLES, summary
+from verl_reflect.progress import progress
 
 PAGE = "replication.md"
 
@@ -53,18 +53,13 @@ def _check_pages(*pages: Path) -> None:
 
 def do_all(missing: Sequence[Cell], out: Path, work: Work, console: Console) -> None:
     """Do cells, as many at once as there are processors. The first that breaks ends all."""
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        *(TimeElapsedColumn(), TimeRemainingColumn()),
-    )
     pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
     try:
-        with Progress(*columns, console=console) as progress:
-            bar = progress.add_task("cells", total=len(missing))
+        with progress("cells", len(missing), console=console) as bar:
             done = {pool.submit(do, cell, out, work): cell for cell in missing}
-            for finished in as_completed(done):
+            for number, finished in enumerate(as_completed(done), start=1):
                 finished.result()
-                progress.update(bar, advance=1, description=done[finished].name)
+                bar.update(number, done[finished].name)
     finally:
         _end(pool)
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from rich.progress import track
 from transformers import PreTrainedTokenizerFast
 
 from recipes.replication.language import WORLDS
@@ -20,6 +19,7 @@ from recipes.replication.models import ROWS_AT_ONCE, Model, predict
 from recipes.replication.world import Answer, Problem, World
 from recipes.tiny_model.conversations import IGNORED, Exchange, encode, follow
 from recipes.tiny_model.reflections import REFLECTION_REQUEST, Reflection, vague
+from verl_reflect.progress import counted
 
 WARM_UP_STEPS = 30
 
@@ -139,7 +139,7 @@ def train(model: Model, tokenizer: PreTrainedTokenizerFast, phase: Phase, seed: 
     rng = random.Random(f"{phase.name} {seed}")
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1)
     losses = []
-    for step in track(range(phase.steps), description=f"start, {phase.name}"):
+    for step in counted(range(phase.steps), f"start, {phase.name}", phase.steps):
         turns = [
             conversation(WORLDS[name], phase.mixtures[name], rng)
             for name in phase.batch

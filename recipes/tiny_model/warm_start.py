@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from rich.progress import track
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
@@ -23,6 +22,7 @@ from recipes.tiny_model.conversations import IGNORED, Mixture, conversation, enc
 from recipes.tiny_model.spoken import build_small_model, rows_of, with_full_vocabulary
 from recipes.tiny_model.tokenizer import build_tokenizer
 from verl_reflect.demo.problems import split_problems
+from verl_reflect.progress import counted
 
 BATCH = 64
 WARM_UP_STEPS = 30
@@ -56,7 +56,7 @@ def train(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Ph
     problems, _ = split_problems()
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.1)
     losses = []
-    for step in track(range(phase.steps), description=f"warm start, {phase.name}"):
+    for step in counted(range(phase.steps), f"warm start, {phase.name}", phase.steps):
         draw = short_answer if rng.random() < phase.mixture.short else conversation
         drawn = [draw(rng.choice(problems).shuffled(rng), phase.mixture, rng) for _ in range(BATCH)]
         encoded = [_as_rows(encode(turns, tokenizer), rows) for turns in drawn]

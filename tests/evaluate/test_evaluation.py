@@ -233,7 +233,7 @@ def test_a_finished_evaluation_is_written_again_without_a_server_and_more_can_be
 
 def test_other_words_are_another_evaluation(evaluate: Evaluate) -> None:
     evaluate(settings={"conditions": ("blind",)})
-    with pytest.raises(RuntimeError, match="belongs to a run with another reflect; remove it"):
+    with pytest.raises(RuntimeError, match="belongs to a run with another reflect section; remove it"):
         evaluate("reflect.fixed_reflection='Hm .'", settings={"conditions": ("blind",)})
 
 

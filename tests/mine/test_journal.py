@@ -119,7 +119,7 @@ def test_two_runs_cannot_write_to_it(tmp_path: Path) -> None:
 
 def test_another_runs_journal_is_refused_by_what_differs(tmp_path: Path) -> None:
     write(tmp_path / "x", sampled(1))
-    with pytest.raises(JournalError, match="belongs to a run with another model, verl; remove it"):
+    with pytest.raises(JournalError, match="belongs to a run with another model and another verl; remove it"):
         MiningJournal(tmp_path / "x", {**RUN, "model": "b", "verl": 1})
 
 
@@ -135,6 +135,6 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
 def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("my thesis\n")
-    with pytest.raises(JournalError, match="belongs to a run with another"):
+    with pytest.raises(JournalError, match="is not the journal of a run; remove it"):
         read(path)
     assert path.read_text() == "my thesis\n"

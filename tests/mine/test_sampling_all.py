@@ -197,5 +197,5 @@ def test_an_error_of_ours_ends_the_run_at_once(tmp_path: Path) -> None:
 def test_a_journal_of_other_settings_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "failures.parquet"
     run(out, fleet(), rows=ROWS)
-    with pytest.raises(JournalError, match="belongs to a run with another settings; remove it to start anew"):
+    with pytest.raises(JournalError, match="belongs to a run with other settings; remove it to start anew"):
         run(out, fleet(), rows=ROWS, settings=MineSettings(samples=4))

@@ -116,6 +116,31 @@ def test_each_section_says_what_is_missing_when_there_is_nothing_to_show(tmp_pat
         assert sentence in " ".join(html.split())
 
 
+def cells(html: str, label: str) -> list[str]:
+    return re.findall(rf'<td class="([^"]*)" data-label="{label}">', html)
+
+
+def test_a_change_is_bold_only_where_its_interval_leaves_out_zero(tmp_path: Path) -> None:
+    before, rose, hardly = (failures(*[True] * passed, *[False] * (40 - passed)) for passed in (0, 30, 1))
+    bold = page(read_sources([str(write_run(tmp_path / "rose", {0: before, 40: rose}))]))
+    plain = page(read_sources([str(write_run(tmp_path / "hardly", {0: before, 40: hardly}))]))
+    assert cells(bold, "Δ") == ["number strong"] and cells(plain, "Δ") == ["number"]
+
+
+def test_one_run_needs_no_column_of_its_name(html: str, tmp_path: Path) -> None:
+    alone = page(read_sources([str(a_run(tmp_path / "alone"))]))
+    other = page(read_sources([f"ours={a_run(tmp_path / 'x')}", f"theirs={a_run(tmp_path / 'y')}"]))
+    for text in ('<td data-label="">', '<th scope="col">Training</th>'):
+        assert text not in alone and text in other
+    assert '<th scope="col">Training</th>' in html, "of two seeds each has its cost"
+
+
+def test_a_number_is_not_parted_from_its_interval_and_unit(html: str) -> None:
+    told = html.replace("\n", " ")
+    assert re.search(r"went from [\d.]+\u00a0% to [\d.]+\u00a0%", told)
+    assert re.search(r"\u00a0\([+−][\d.]+\u00a0to\u00a0[+−][\d.]+\)\u00a0points", told)
+
+
 def test_a_plot_is_told_in_words_too(html: str) -> None:
     labels = [value for tag, name, value in Elements(html).attributes if name == "aria-label" and "steps." in value]
     assert len(labels) == 5

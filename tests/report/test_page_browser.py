@@ -135,6 +135,8 @@ def run(tmp_path: Path) -> Path:
 
 def test_an_item_shows_both_conversations_and_what_is_rewarded(opened: Opened, run: Path) -> None:
     shown = opened(run)
+    assert shown.count == "1 of 5", "it opens on all outcomes"
+    shown.choose_status("fixed")
     assert shown.count == "1 of 1" and shown.tasks == ["Make 0 ."]
     assert [each.text for each in shown.all("[data-browser=items] h4")] == [
         "before training (step 0)",
@@ -184,6 +186,7 @@ def test_search_and_the_other_filters(opened: Opened, run: Path) -> None:
 
 def test_everything_works_without_a_mouse(opened: Opened, run: Path) -> None:
     shown = opened(run)
+    shown.choose_status("fixed")
     shown.find("h1").click()
     reached = []
     for _ in range(40):
@@ -213,7 +216,7 @@ def test_the_address_keeps_what_is_shown(opened: Opened, run: Path) -> None:
     shown.driver.execute_script("location.hash = 'items.status=broken'")
     assert shown.count == "1 of 1" and "Make 1 ." in shown.detail
     shown.driver.execute_script("location.hash = 'items.q=Make'")
-    assert shown.count == "1 of 1" and "Make 0 ." in shown.detail, "what an address does not say is as at the start"
+    assert shown.count == "1 of 5" and "Make 0 ." in shown.detail, "what an address does not say is as at the start"
     shown.driver.execute_script("location.hash = 'items.at=999&items.source=77'")
     assert shown.count == "none", "an address that fits another report does not break this one"
 
@@ -260,6 +263,37 @@ def test_nothing_is_wider_than_the_screen(opened: Opened, tmp_path: Path, run: P
     for status in ("", "none"):
         shown.choose_status(status, "items" if status == "" else "groups")
     assert shown.ask("document.documentElement.scrollWidth") <= pixels
+
+
+def test_a_long_turn_is_folded_until_it_is_asked_for(opened: Opened, tmp_path: Path) -> None:
+    long = [line(False, reflection=said("a thought " * 400), attempt=said("a word"))]
+    shown = opened(write_run(tmp_path / "run", {0: long, 40: long}))
+    [folded, *_] = shown.all("[data-browser=items] .folded")
+    height = folded.size["height"]
+    shown.all("[data-browser=items] .unfold")[0].click()
+    assert len(shown.all("[data-browser=items] .unfold")) == 2, "of the two reflections, and of nothing that is short"
+    assert folded.size["height"] > 2 * height and "Show less" in shown.detail
+
+
+@pytest.mark.parametrize("pixels", [390, 1280])
+def test_the_navigation_stays_in_reach(opened: Opened, run: Path, pixels: int) -> None:
+    shown = opened(run)
+    shown.width(pixels)
+    shown.driver.execute_script("document.getElementById('notes').scrollIntoView()")
+    assert shown.ask("document.querySelector('nav').getBoundingClientRect().top") == 0
+    top = shown.ask("document.getElementById('notes').getBoundingClientRect().top")
+    assert top >= shown.find("nav").size["height"], "and hides no heading"
+
+
+@pytest.mark.parametrize("pixels", [390, 800, 1280])
+@pytest.mark.parametrize("sources", [1, 2, 3])
+def test_the_grid_of_plots_has_no_hole(opened: Opened, tmp_path: Path, pixels: int, sources: int) -> None:
+    lines = [line(True, data_source=f"source {number}") for number in range(sources)]
+    shown = opened(write_run(tmp_path / "run", {0: lines, 40: lines}))
+    shown.width(pixels)
+    edges = [(each.rect["y"], each.rect["x"] + each.rect["width"]) for each in shown.all("#learning ~ .plots figure")]
+    right = {max(x for y, x in edges if y == row) for row in {y for y, _ in edges}}
+    assert len(edges) == sources and max(right) - min(right) < 2, "each row ends where the others do"
 
 
 def test_what_can_be_tapped_is_large_enough_on_a_phone(opened: Opened, run: Path) -> None:

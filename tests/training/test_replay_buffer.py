@@ -247,8 +247,8 @@ def test_a_step_without_reflections_has_no_metrics_of_them(queue: Queue, make_bu
 def test_a_guard_stops_training_and_not_validation(queue: Queue, make_buffer: Any, tmp_path: Path) -> None:
     guard = "reflect.guards=[{metric: reflect/unique_reflections, below: 0.6, steps: 2, action: stop}]"
     queue.group("a", [1, 0])
-    make_buffer(no_refill, guard).sample(1, "train", 1)
-    resumed = make_buffer(no_refill, guard)
+    make_buffer(no_refill, guard, "trainer.save_freq=1").sample(1, "train", 1)
+    resumed = make_buffer(no_refill, guard, "trainer.save_freq=1")
     queue.group("b", [1, 0], partition="val")
     resumed.sample(1, "val", 1)
     queue.group("c", [1, 0])

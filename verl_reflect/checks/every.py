@@ -23,6 +23,7 @@ from verl_reflect.checks.modalities import check_modalities
 from verl_reflect.checks.nodes import check_nodes
 from verl_reflect.checks.reward import check_reward
 from verl_reflect.checks.run import Run
+from verl_reflect.checks.run_folders import check_run_folders
 from verl_reflect.checks.sampler import check_sampler
 from verl_reflect.checks.steps import check_rows, check_steps
 from verl_reflect.checks.trace import check_trace
@@ -55,6 +56,7 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "prompts": check_prompts,
     "failure set": check_failure_set,
     "rows": check_rows,
+    "run folders": check_run_folders,
     "trace": check_trace,
     "verl's own": check_verls_own,
     "nodes": check_nodes,

@@ -12,8 +12,15 @@ from verl_reflect.cli.data import data
 from verl_reflect.cli.evaluate import eval_compare, evaluate
 from verl_reflect.cli.mine import mine
 from verl_reflect.cli.report import report
-from verl_reflect.cli.terminal import Overrides, end_like_an_interrupt, print_findings, refusing_in_one_sentence
+from verl_reflect.cli.terminal import (
+    Overrides,
+    end_like_an_interrupt,
+    print_findings,
+    refusing_in_one_sentence,
+    write_what_the_terminal_can,
+)
 from verl_reflect.cli.watch import watch
+from verl_reflect.progress import progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -31,6 +38,7 @@ def verl_reflect(
     ] = False,
 ) -> None:
     """Reflect, retry, reward on verl."""
+    write_what_the_terminal_can()
 
 
 @app.command()
@@ -38,7 +46,7 @@ def doctor(overrides: Overrides = None) -> None:
     """Say whether plugin, verl, rollout engine, Ray, platform, chat template and data fit together."""
     from verl_reflect.checks.doctor import examine
 
-    with Console(stderr=True).status("Looking at the installation ..."):
+    with progress("looking at the installation"):
         findings = list(examine(overrides or []))
     raise typer.Exit(print_findings(findings))
 
@@ -58,7 +66,8 @@ def demo(
 
     end_like_an_interrupt()
     try:
-        run_demo(out, seed, Console())
+        with refusing_in_one_sentence():
+            run_demo(out, seed, Console())
     except TrainingError as error:
         raise SystemExit(str(error)) from error
 

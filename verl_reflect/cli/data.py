@@ -179,11 +179,10 @@ def countdown_toy(
     seed: Seed = 0,
 ) -> None:
     """The tiny model's own failures at a small Countdown, for `+task=countdown_toy`."""
-    from rich.console import Console
-
     from verl_reflect.demo.data import CHECKPOINT, make_data
+    from verl_reflect.progress import progress
 
-    with Console(stderr=True).status("The tiny model attempts tasks ..."):
+    with refusing_in_one_sentence(), progress("the tiny model attempts tasks"):
         paths = make_data(out, CHECKPOINT, seed=seed)
     for path in paths:
         typer.echo(path)

@@ -22,6 +22,10 @@ def report(
     """One HTML file of what trainings and evaluations did: results, curves, errors, cost, and every transcript."""
     with refusing_in_one_sentence():
         from verl_reflect.report.command import write_report
+        from verl_reflect.report.reading import read_sources, remarks
 
-        for path in write_report(folders, out, plots, markdown):
+        sources = read_sources(folders)
+        for remark in remarks(sources):
+            typer.echo(f"verl-reflect: {remark}", err=True)
+        for path in write_report(sources, out, plots, markdown):
             typer.echo(path)

@@ -1,5 +1,7 @@
 """What the commands share: refusals of one sentence, the table of findings, and an end that cleans up."""
 
+import codecs
+import io
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,6 +26,41 @@ def refusing_in_one_sentence() -> Iterator[None]:
     except (ValueError, OSError) as error:
         typer.echo(f"verl-reflect: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(code=2) from error
+
+
+PLAIN = {
+    "Δ": "change",
+    "·": "-",
+    "−": "-",
+    "—": "-",
+    "\N{EN DASH}": "-",
+    "…": "...",
+    "“": '"',
+    "”": '"',
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "×": "x",
+    "→": "->",
+    "≥": ">=",
+    "≤": "<=",
+    "✓": "ok",
+    "✗": "no",
+    "\N{NO-BREAK SPACE}": " ",
+}
+"""What stands for signs of ours where only ASCII can be written; for any other it is a question mark."""
+
+
+def write_what_the_terminal_can() -> None:
+    """Let no sign that the terminal's encoding lacks end a command (PYTHONIOENCODING=ascii, LC_ALL=POSIX)."""
+    codecs.register_error("verl_reflect.plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="verl_reflect.plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    lost = error.object[error.start : error.end]
+    return "".join(PLAIN.get(sign, "?") for sign in lost), error.end
 
 
 def end_like_an_interrupt() -> None:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,11 @@ from rich.live import Live
 from rich.text import Text
 
 from verl_reflect.cli.terminal import refusing_in_one_sentence
-from verl_reflect.records.metrics_log import FILE_NAME, StepMetrics, read_metrics
+from verl_reflect.progress import clock
+from verl_reflect.records.growing_file import is_locked
+from verl_reflect.records.metrics_log import FILE_NAME, StepMetrics, parts_of, read_run
+from verl_reflect.records.run import FILE_NAME as STARTS
+from verl_reflect.records.run import read_starts
 
 POLL_SECONDS = 0.5
 RECENT = 10
@@ -56,6 +60,8 @@ class Progress:
     """As verl counts them: prompts and responses of a step, on each device."""
     seconds: tuple[float, ...] = ()
     """Of the latest steps."""
+    seen: bool = False
+    """Something was logged."""
 
     def after(self, logged: StepMetrics) -> "Progress":
         """With one more logged step."""
@@ -68,6 +74,7 @@ class Progress:
             reward=values.get("reflect/acc", self.reward),
             tokens_per_second=values.get("perf/throughput", self.tokens_per_second),
             seconds=(*self.seconds, *seconds)[-RECENT:],
+            seen=True,
         )
 
     @property
@@ -82,45 +89,84 @@ class Progress:
             return None
         return (self.steps - self.step) * sum(self.seconds) / len(self.seconds)
 
-    def line(self) -> str:
-        """One line for people."""
-        parts = [f"step {self.step}{f'/{self.steps}' if self.steps else ''}"]
-        if self.held_out:
-            parts.append(
-                f"held out at {self.held_out.step}: first try {100 * self.held_out.first_try:.1f} %, "
-                f"second try {100 * self.held_out.second_try:.1f} %"
-            )
-        if self.reward is not None:
-            parts.append(f"reward {self.reward:.2f}")
-        if self.tokens_per_second is not None:
-            parts.append(f"{self.tokens_per_second:,.0f} tokens/s")
-        if self.seconds_left is not None:
-            parts.append(f"{_clock(self.seconds_left)} left")
-        return " · ".join(parts)
+    def line(self, columns: int | None = None) -> str:
+        """One line for people; in so many columns, what matters least is said shorter, and then not at all."""
+        for parts in ((self._step, *self._all), (self._step, *self._short), (self._step, *self._short[:1], self._left)):
+            line = " · ".join(part for part in parts if part)
+            if columns is None or len(line) <= columns:
+                return line
+        return " · ".join(part for part in (self._step, self._left) if part)
+
+    @property
+    def _step(self) -> str:
+        return f"step {self.step}{f'/{self.steps}' if self.steps else ''}"
+
+    @property
+    def _left(self) -> str:
+        return f"{clock(self.seconds_left)} left" if self.seconds_left is not None else ""
+
+    @property
+    def _all(self) -> tuple[str, ...]:
+        tries = self.held_out and (
+            f"held out at {self.held_out.step}: first try {100 * self.held_out.first_try:.1f} %, "
+            f"second try {100 * self.held_out.second_try:.1f} %"
+        )
+        return tries or "", self._reward, self._speed, self._left
+
+    @property
+    def _short(self) -> tuple[str, ...]:
+        tries = self.held_out and (
+            f"tries {100 * self.held_out.first_try:.1f}, {100 * self.held_out.second_try:.1f} % at {self.held_out.step}"
+        )
+        return tries or "", self._reward, self._speed, self._left
+
+    @property
+    def _reward(self) -> str:
+        return f"reward {self.reward:.2f}" if self.reward is not None else ""
+
+    @property
+    def _speed(self) -> str:
+        return f"{self.tokens_per_second:,.0f} tokens/s" if self.tokens_per_second is not None else ""
 
 
-def _clock(seconds: float) -> str:
-    """Such as `1:05:09` or `5:09`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+def waits_for(path: Path) -> str:
+    """What a run that has logged nothing yet is at, in words."""
+    if path.exists():
+        return "the models are loaded; waiting for the first validation or step"
+    if is_locked(path.with_suffix(f".{STARTS}")):
+        return "the run has begun and loads its models"
+    return f"waiting for a run that writes {path}"
 
 
-def follow(path: Path, steps: int | None) -> Iterator[Progress]:
-    """The progress after each step that is logged, from the beginning of the file, until the last step.
+def has_ended(path: Path) -> bool:
+    """Whether the process that wrote the log is gone. False where nobody knows: of a run of an earlier version."""
+    starts = path.with_suffix(f".{STARTS}")
+    return bool(read_starts(starts)) and not is_locked(starts)
 
-    A file that became shorter belongs to a new training, and the count starts again.
+
+def follow(path: Path, steps: int | None, waiting: Callable[[str], None] = lambda sentence: None) -> Iterator[Progress]:
+    """The progress after each step that is logged, from the beginning of the run, until its last step or its end.
+
+    A log that became shorter belongs to a new training, and the count starts again.
+
+    Args:
+        waiting: Told, again and again, what is waited for while nothing is logged.
     """
     seen, progress = 0, Progress(steps)
     while not progress.finished:
-        logged = read_metrics(path) if path.exists() else []
+        ended = has_ended(path)  # before the log is read: what was logged last is seen
+        logged = read_run(path) if parts_of(path) else []
         if len(logged) < seen:
             seen, progress = 0, Progress(steps)
         for each in logged[seen:]:
             progress = progress.after(each)
             yield progress
         seen = len(logged)
+        if ended:
+            return
         if not progress.finished:
+            if not seen:
+                waiting(waits_for(path))
             time.sleep(POLL_SECONDS)
 
 
@@ -130,11 +176,23 @@ def watch(
 ) -> None:
     """Follow a training in one line: step, first and second try, reward, tokens a second, time left."""
     with refusing_in_one_sentence():
-        _show(run, steps, Console())
+        last, path = _show(run, steps, Console())
+        if not last.finished and has_ended(path):
+            where = f"after step {last.step}" if last.seen else "before its first step"
+            if last.steps is not None or not last.seen:
+                raise ValueError(f"The run has ended {where}{_of(last.steps)}; what verl printed says why.")
+            typer.echo(f"The run has ended {where}.", err=True)
 
 
-def _show(run: Path, steps: int | None, console: Console) -> None:
-    """Show the line until the last step, or for ever if nobody knows which that is. Not on a terminal: a line a step.
+def _of(steps: int | None) -> str:
+    return f" of {steps}" if steps else ""
+
+
+def _show(run: Path, steps: int | None, console: Console) -> tuple[Progress, Path]:
+    """Show the line until the last step, or the end of the run. Not on a terminal: a line a step.
+
+    Returns:
+        How far it came, and the log.
 
     Raises:
         ValueError: there is no such folder or file, or it is not a log of verl.
@@ -145,10 +203,23 @@ def _show(run: Path, steps: int | None, console: Console) -> None:
         raise ValueError(f"There is no {run}; name the folder of a run, or verl's log file (VERL_FILE_LOGGER_PATH).")
     path = run / FILE_NAME if run.is_dir() else run
     steps = steps or Settings.of(path.parent).total_steps
+    last = Progress(steps)
     if not console.is_terminal:
-        for progress in follow(path, steps):
-            console.print(progress.line(), highlight=False, soft_wrap=True)
-        return
-    with Live(Text(f"waiting for {path}"), console=console, auto_refresh=False) as live:
-        for progress in follow(path, steps):
-            live.update(Text(progress.line(), no_wrap=True, overflow="ellipsis"), refresh=True)
+        said: set[str] = set()
+        for last in follow(path, steps, lambda sentence: _say_once(sentence, said, console)):
+            console.print(last.line(), highlight=False, soft_wrap=True)
+        return last, path
+    with Live(Text(waits_for(path)), console=console, auto_refresh=False) as live:
+
+        def show(line: str) -> None:
+            live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+        for last in follow(path, steps, show):
+            show(last.line(console.width))
+    return last, path
+
+
+def _say_once(sentence: str, said: set[str], console: Console) -> None:
+    if sentence not in said:
+        said.add(sentence)
+        console.print(sentence, highlight=False, soft_wrap=True)

@@ -5,19 +5,17 @@ follows what goes where, then for the rows, which are written as they are made.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from verl_reflect import __version__
 from verl_reflect.data.rejections import Rejections
 from verl_reflect.data.sources import Source
 from verl_reflect.data.split_file import SplitFile
 from verl_reflect.data.splits import LEFT_OUT, Sizes, Survey, assign, check_disjoint, key_of
+from verl_reflect.progress import Bar, progress
 from verl_reflect.tasks.base import Item, Task
 from verl_reflect.tasks.record import Record, read_item
 
@@ -63,13 +61,13 @@ def make_dataset(
         OSError: from reading the source or writing.
     """
     with ExitStack() as stack:
-        progress = stack.enter_context(_progress())
+        bar = stack.enter_context(progress("records read"))
         rejections = stack.enter_context(Rejections(out / "rejected.jsonl"))
-        records = progress.track(source.records(), total=None, description="Reading")
+        records = _counted(source.records(), bar, "records read")
         survey = _survey(task, records, seed, wanted, rejections)
         splits, filled = _assigned(source, sizes, survey, rejections)
         files = [stack.enter_context(SplitFile(out, split)) for split in sizes]
-        records = progress.track(source.records(), total=survey.records, description="Writing")
+        records = _counted(source.records(), bar, f"of {survey.records:,} records looked at once more")
         _write_rows(task, source.name, records, splits, files, seed)
         check_disjoint([file.keys for file in files], filled)
         for file in files:
@@ -81,10 +79,10 @@ def make_dataset(
     return Made(paths, rows, survey.usable - survey.different, rejections.count, rejections.path, rejections.first)
 
 
-def _progress() -> Progress:
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+def _counted(records: Iterable[Record], bar: Bar, what: str) -> Iterator[Record]:
+    for number, record in enumerate(records, start=1):
+        yield record
+        bar.update(number, what=what)
 
 
 def _survey(

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from verl_reflect.records.parquet import temporary_path
+from verl_reflect.records.whole_file import discard, put_in_place, temporary_path, writing
 
 MAX_REASON_CHARS = 500
 
@@ -30,18 +30,23 @@ class Rejections:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        try:
+            self._close()
+        except OSError:
+            if kind is None:
+                raise
+        finally:
+            discard(self._temporary)
 
     def add(self, row: int, reason: str) -> None:
         """Note one record."""
         short = " ".join(reason.split())[:MAX_REASON_CHARS]
-        if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._temporary.open("w", encoding="utf-8")
-            self.first = f"row {row}: {short}"
-        self._file.write(json.dumps({"row": row, "reason": short}) + "\n")
+        with writing(self.path):
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._temporary.open("w", encoding="utf-8")
+                self.first = f"row {row}: {short}"
+            self._file.write(json.dumps({"row": row, "reason": short}) + "\n")
         self.count += 1
 
     def publish(self) -> None:
@@ -49,5 +54,11 @@ class Rejections:
         if self._file is None:
             self.path.unlink(missing_ok=True)
             return
-        self._file.close()
-        self._temporary.replace(self.path)
+        self._close()
+        with writing(self.path):
+            put_in_place(self._temporary, self.path)
+
+    def _close(self) -> None:
+        with writing(self.path):
+            if self._file is not None:
+                self._file.close()

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from verl_reflect.demo.accuracies import MEASURES, REFLECT
 from verl_reflect.demo.curves import draw_curves
 from verl_reflect.demo.data import CHECKPOINT, make_data
 from verl_reflect.demo.training import ToyTraining
+from verl_reflect.progress import progress
 from verl_reflect.records.transcripts import Transcript
 
 STEPS = 40
@@ -23,12 +23,14 @@ def demo(out: Path, seed: int, console: Console) -> None:
     """Train the tiny model's reflections and show first and second tries before and after.
 
     Raises:
-        TrainingError: verl's trainer failed.
+        TrainingError: verl's trainer failed, or another demo is in the folder.
+        OSError: in one sentence, something cannot be written.
     """
     started = time.monotonic()
-    with console.status("The tiny model attempts tasks; its failures become the data ..."):
-        make_data(out / "data", CHECKPOINT, seed=0)
     training = ToyTraining(out, out / "data", CHECKPOINT, seed, STEPS, VALIDATE_EVERY)
+    training.refuse_if_another_is_there()
+    with progress("the tiny model attempts tasks; its failures become the data", console=console):
+        make_data(out / "data", CHECKPOINT, seed=0)
     console.print(f"Training with verl's trainer. Its log: {training.log}")
     follow(training, console)
     console.print(table(training.validation(0), training.validation(STEPS)))
@@ -41,17 +43,9 @@ def demo(out: Path, seed: int, console: Console) -> None:
 
 def follow(training: ToyTraining, console: Console) -> None:
     """Show a progress bar until the training ends."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("starting Ray, FSDP and vLLM (a minute or two)", total=training.steps)
+    with progress("starting Ray, FSDP and vLLM (a minute or two)", training.steps, console=console) as bar:
         for record in training.run():
-            progress.update(bar, completed=record["step"], description=_description(record["data"]))
+            bar.update(record["step"], what=_description(record["data"]))
 
 
 def _description(metrics: dict[str, Any]) -> str:

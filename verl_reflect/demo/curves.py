@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from verl_reflect.demo.accuracies import BLIND, FIRST_TRY, REFLECT, ToyAccuracy
 from verl_reflect.demo.training import ToyTraining
+from verl_reflect.records.whole_file import make_whole
 
 STYLE = {REFLECT: ("#0072b2", "-"), BLIND: ("#d55e00", "--"), FIRST_TRY: ("#555555", "-.")}  # colour-blind safe
 
@@ -29,7 +30,7 @@ def draw_curves(trainings: Sequence[ToyTraining], path: Path, controls: Sequence
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))  # one entry, however many seeds
     axes.legend(once.values(), once.keys(), frameon=False, loc="upper left")
-    figure.savefig(path, dpi=150)
+    make_whole(path, lambda hidden: figure.savefig(hidden, format="png", dpi=150))
     return path
 
 

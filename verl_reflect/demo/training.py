@@ -6,6 +6,7 @@ logger and the outcome from the transcripts of its validations.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from verl_reflect.records.growing_file import is_locked
+from verl_reflect.records.metrics_log import parts_of
 from verl_reflect.records.transcripts import Transcript, read_transcripts, transcript_file
+from verl_reflect.records.whole_file import writing
 
 
 class TrainingError(RuntimeError):
@@ -84,12 +88,18 @@ class ToyTraining:
         """Train, yielding the metrics of each step (step 0 is the validation before training) as they appear.
 
         Raises:
-            TrainingError: the trainer failed.
+            TrainingError: the trainer failed, or another training is in the folder.
+            OSError: in one sentence, the log cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.metrics.unlink(missing_ok=True)
-        environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(self.metrics.resolve())}
-        with open(self.log, "wb") as log:
+        self.refuse_if_another_is_there()
+        self._remove_what_was_broken_off()
+        # What verl prints goes to a file, whatever the terminal can show.
+        variables = {"VERL_FILE_LOGGER_PATH": str(self.metrics.resolve()), "PYTHONIOENCODING": "utf-8"}
+        environment = {**os.environ, **variables}
+        with writing(self.log):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            log = open(self.log, "wb")  # noqa: SIM115  (closed below)
+        with log:
             process = subprocess.Popen(
                 self.command(), stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
             )
@@ -102,11 +112,32 @@ class ToyTraining:
         if process.returncode != 0:
             raise TrainingError(f"verl's trainer failed; the end of {self.log}:\n{self._end_of_log()}")
 
+    def refuse_if_another_is_there(self) -> None:
+        """Raise TrainingError, in one sentence, for a folder whose training is finished, or at work."""
+        if is_locked(self._starts):
+            raise TrainingError(f"{self.folder} is being written to by another training; wait for it.")
+        if self.finished:
+            raise TrainingError(
+                f"{self.folder} holds a finished training; look at it with verl-reflect report {self.folder}, or "
+                "remove the folder to train anew."
+            )
+
+    @property
+    def _starts(self) -> Path:
+        return self.metrics.with_suffix(".run.jsonl")
+
+    def _remove_what_was_broken_off(self) -> None:
+        """An unfinished training cannot go on, for it saves nothing, and a new one must not be mixed with it."""
+        for name in ("validation", "rollout"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for path in (*parts_of(self.metrics), self.metrics, self._starts):
+            path.unlink(missing_ok=True)
+
     def _follow(self, process: "subprocess.Popen[bytes]") -> Iterator[dict[str, Any]]:
         seen = 0
         while True:
             ended = process.poll() is not None
-            lines = self.metrics.read_text().splitlines(keepends=True) if self.metrics.exists() else []
+            lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True) if self.metrics.exists() else []
             complete = [line for line in lines if line.endswith("\n")]
             for line in complete[seen:]:
                 yield json.loads(line)

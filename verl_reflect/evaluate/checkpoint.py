@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from verl_reflect.records.model_identity import WEIGHT_FILES
-from verl_reflect.records.parquet import temporary_path
+from verl_reflect.records.whole_file import temporary_path
 
 SHARDS = "model_world_size_*_rank_*.pt"
 MERGED, MERGED_FROM = "merged", "merged_from.json"

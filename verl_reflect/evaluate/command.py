@@ -112,7 +112,8 @@ class Evaluating:
             if self._left(records):
                 self.serving.serve(partial(self._fill, journal, records), start)
         # The origin is asked for again: a model from the hub is known by its weights once they are loaded.
-        found = write_results(self.out, records, table, self.prompt_key, self.settings, self.origin())
+        origin = {**self.origin(), "run": journal.run}
+        found = write_results(self.out, records, table, self.prompt_key, self.settings, origin)
         without_verdict = [record.without_verdict for record in records if record.without_verdict]
         return Evaluated(self.out, found, records.given_up, without_verdict, self.serving.dead_servers)
 

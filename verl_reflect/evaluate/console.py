@@ -53,8 +53,8 @@ def compare_and_report(before: Path, after: Path) -> int:
     try:
         folders = Folder.read(before), Folder.read(after)
         remarks = doubts(*folders)
-    except ValueError as error:
-        return say(str(error), 1)
+    except (ValueError, OSError) as error:
+        return say(" ".join(str(error).split()), 1)
     for grid in compared_grids(*folders):
         _tables().print(grid.rich())
     for remark in remarks:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from verl_reflect.evaluate.table import Grid
-from verl_reflect.records.parquet import temporary_path, write_whole
+from verl_reflect.records.whole_file import make_whole, write_whole
 from verl_reflect.serving.fleet import in_short
 from verl_reflect.statistics import Estimate, estimate
 
@@ -183,9 +183,7 @@ def _write(folder: Path, belongs_to: Mapping[str, Any], scores: Scores) -> None:
         for name, of in scores.items()
         for document, score in of.items()
     ]
-    hidden = temporary_path(folder / SCORES)
-    pq.write_table(pa.Table.from_pylist(rows), hidden)
-    hidden.replace(folder / SCORES)
+    make_whole(folder / SCORES, lambda hidden: pq.write_table(pa.Table.from_pylist(rows), hidden))
     accuracy = {name: asdict(_accuracy(of)) for name, of in scores.items()}
     facts = {
         "belongs_to": belongs_to,

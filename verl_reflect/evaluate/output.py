@@ -15,8 +15,9 @@ from verl_reflect.evaluate.settings import EvalSettings
 from verl_reflect.evaluate.summary import FILE_NAME, FORMAT
 from verl_reflect.evaluate.table import grids
 from verl_reflect.evaluate.transcripts import transcripts, write_transcripts
-from verl_reflect.records.parquet import write_table, write_whole
+from verl_reflect.records.parquet import write_table
 from verl_reflect.records.transcripts import Utterance
+from verl_reflect.records.whole_file import write_whole
 from verl_reflect.statistics import Answer
 
 
@@ -34,7 +35,8 @@ def write_results(
         ValueError: no conversation came to an end.
     """
     items = _items(table, prompt_key)
-    rows = list(transcripts(records, items, settings.conditions, settings.samples, settings.rounds))
+    told = transcripts(records, items, settings.conditions, settings.samples, settings.rounds)
+    rows = [{**row, "run": origin["run"]["id"]} for row in told]
     if not rows:
         why = next((record.error for record in records.given_up), "")
         raise ValueError(f"No conversation came to an end; the first was given up: {why}")

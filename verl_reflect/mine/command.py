@@ -104,7 +104,8 @@ class Mining:
             if len(journal.sampled) < table.num_rows:
                 self.serving.serve(partial(self.fill, journal), start)
             # The origin is asked for again: a model from the hub is known by its weights once they are loaded.
-            counts = write_failure_set(self.out, table, journal.sampled, self.settings, self.origin())
+            origin = {**self.origin(), "run": journal.run}
+            counts = write_failure_set(self.out, table, journal.sampled, self.settings, origin)
             sampled = sorted(journal.sampled.values(), key=lambda each: each.query)
             given_up = [each for each in sampled if each.error]
             why_unjudged = next((each.unjudged_why for each in sampled if each.unjudged), "")

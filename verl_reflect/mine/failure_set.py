@@ -34,7 +34,7 @@ def write_failure_set(
     chosen = [sampled[index] for index in sorted(sampled) if _fits(sampled[index], settings)]
     counts = _counts(table.num_rows, sampled.values(), chosen)
     if not any(each.kept for each in chosen):
-        raise ValueError(f"There is no failure to write to {path}: {_sentence(counts)}")
+        raise ValueError(_why_none(path, counts, settings))
     facts = {**origin, "counts": counts, "pass_rates_kept": [settings.min_pass_rate, settings.max_pass_rate]}
     if settings.stop_after is None:
         facts["pass_at"] = pass_at(sampled.values(), settings.samples)
@@ -94,8 +94,24 @@ def pass_at(sampled: Iterable[Sampled], samples: int) -> dict[str, float]:
     return {str(k): round(fmean(pass_at_k(samples, n, k) for n in passed), 6) for k in powers_of_two(samples)}
 
 
+def _why_none(path: Path, counts: Mapping[str, Any], settings: MineSettings) -> str:
+    if counts["failures"]:
+        return (
+            f"Of {counts['failures']} failures none is of a query with a pass rate from {settings.min_pass_rate:g} to "
+            f"{settings.max_pass_rate:g}, so {path} is not written; with other limits (--min-pass-rate, "
+            f"--max-pass-rate) the same command uses these answers again: {_sentence(counts)}"
+        )
+    return f"There is no failure to write to {path}: {_sentence(counts)}"
+
+
 def _sentence(counts: Mapping[str, Any]) -> str:
     return (
         f"of {counts['queries']} queries {counts['always_passed']} always passed, {counts['sometimes_passed']} "
-        f"sometimes, {counts['never_passed']} never."
+        f"sometimes, {counts['never_passed']} never{_others(counts)}."
     )
+
+
+def _others(counts: Mapping[str, Any]) -> str:
+    """Queries without a pass rate, which would else be missing from the sum."""
+    kinds = {"too_long": "too long", "given_up": "given up", "without_verdict": "without a verdict"}
+    return "".join(f", {counts[name]} {words}" for name, words in kinds.items() if counts[name])

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from verl_reflect.records.whole_file import discard, put_in_place, temporary_path, write_whole, writing
 
 Row = Mapping[str, object]
 
@@ -24,7 +25,8 @@ class DatasetWriter:
             writer.publish(card)
 
     Until `publish` the rows are in a hidden file beside `path`, which leaving the block removes (only a process killed
-    with SIGKILL leaves it). The same rows in the same pieces give the same bytes.
+    with SIGKILL leaves it). The same rows in the same pieces give the same bytes. Where it cannot be written,
+    an OSError says so in one sentence.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,9 +43,13 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._parquet is not None:
-            self._parquet.close()
-        self._temporary.unlink(missing_ok=True)
+        try:
+            self._finish()
+        except OSError:
+            if kind is None:
+                raise
+        finally:
+            discard(self._temporary)
 
     def write(self, rows: Sequence[Row]) -> None:
         """Append at least one row. The first call settles the columns.
@@ -58,18 +64,24 @@ class DatasetWriter:
 
     def write_table(self, table: pa.Table) -> None:
         """Append rows whose columns already have their types."""
-        if self._parquet is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._parquet = pq.ParquetWriter(self._temporary, table.schema)
-        self._parquet.write_table(table)
+        with writing(self.path):
+            if self._parquet is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._parquet = pq.ParquetWriter(self._temporary, table.schema)
+            self._parquet.write_table(table)
         self.rows += table.num_rows
 
     def close(self) -> None:
         """Finish the hidden file. Raises ValueError if no row was written."""
         if self._parquet is None:
             raise ValueError("a data set needs at least one row")
-        self._parquet.close()
+        self._finish()
         self._sha256 = file_hash(self._temporary)
+
+    def _finish(self) -> None:
+        with writing(self.path):
+            if self._parquet is not None:
+                self._parquet.close()
 
     def publish(self, card: Mapping[str, object]) -> Path:
         """Put the closed file and its card in place, and return the file's path.
@@ -78,7 +90,8 @@ class DatasetWriter:
         """
         facts = {**card, "file": self.path.name, "rows": self.rows, "sha256": self._sha256}
         text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        os.replace(self._temporary, self.path)
+        with writing(self.path):
+            put_in_place(self._temporary, self.path)
         write_whole(card_path(self.path), text)
         return self.path
 
@@ -122,21 +135,6 @@ def table_of(
 def card_path(path: Path) -> Path:
     """Where the card of a parquet file is: `train.card.json` for `train.parquet`."""
     return path.with_suffix(".card.json")
-
-
-def temporary_path(path: Path) -> Path:
-    """The hidden file beside `path` in which this process prepares it."""
-    return path.with_name(f".{path.name}.{os.getpid()}")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write beside `path` and rename, so that a reader never sees half a file."""
-    temporary = temporary_path(path)
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _check_fields(rows: Sequence[Row], first: Row, rows_before: int) -> None:

@@ -6,7 +6,6 @@ place and its numbers it is a `Transcript`, one JSON line or one row of a table.
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+from verl_reflect.records.whole_file import add_whole, write_whole
 
 
 def _encodable(text: Any) -> Any:
@@ -120,6 +121,10 @@ class Transcript(Episode):
     step: int = 0
     metrics: dict[str, float | Text] = field(default_factory=dict)
     """What verl was told of it (`Outcome.metrics`), and the error `category` of the last try."""
+    run: Text = ""
+    """The run or evaluation that it is of (run.py, journal.py); empty where an earlier version wrote it."""
+    start: int = 0
+    """Which start of the run."""
     item: int | None = None
     """An evaluation counts its items over all of its data."""
     condition: Text | None = None
@@ -183,6 +188,7 @@ COLUMNS = {
     "item": pa.int64(),
     "condition": pa.string(),
     "given_up": pa.string(),
+    "run": pa.string(),
 }
 """Types of a transcript's columns in a table, but for `metrics`, which has whatever the training reports."""
 
@@ -193,11 +199,10 @@ def transcript_file(folder: Path, step: int) -> Path:
 
 
 def write_transcripts(path: Path, transcripts: Iterable[Transcript], *, append: bool = False) -> None:
-    """One JSON line a session, made anew or added to what is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a" if append else "w", encoding="utf-8") as file:
-        for transcript in transcripts:
-            file.write(json.dumps(line_of(transcript), ensure_ascii=False) + os.linesep)
+    """One JSON line a session, made anew or added to what is there: all, or none and an OSError in one sentence."""
+    lines = "".join(json.dumps(line_of(each), ensure_ascii=False) + "\n" for each in transcripts)
+    data = lines.encode("utf-8", "replace")
+    add_whole(path, data) if append else write_whole(path, data)
 
 
 def line_of(transcript: Transcript) -> dict[str, Any]:

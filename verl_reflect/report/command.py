@@ -3,25 +3,24 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from verl_reflect.records.whole_file import write_whole
 from verl_reflect.report.curves import reflection_curves, top_of, training_curves, validation_curves
 from verl_reflect.report.markdown import markdown
 from verl_reflect.report.page import page
-from verl_reflect.report.reading import Subject, read_sources
+from verl_reflect.report.reading import Subject
 from verl_reflect.report.results import by_label
 
 
-def write_report(folders: Sequence[str], out: Path, plots: Path | None, table: Path | None) -> Iterator[Path]:
+def write_report(sources: Sequence[Subject], out: Path, plots: Path | None, table: Path | None) -> Iterator[Path]:
     """Write the page and, where asked for, the plots as files and the table as Markdown; yield what is written.
 
     Raises:
-        ValueError, OSError: in one sentence, what cannot be read or written.
+        ValueError, OSError: in one sentence, what cannot be drawn or written.
     """
-    sources = read_sources(folders)
     yield _write(out, page(sources))
     if table:
         yield _write(table, markdown(sources))
     if plots:
-        plots.mkdir(parents=True, exist_ok=True)
         yield from _save_plots(sources, plots)
 
 
@@ -37,6 +36,5 @@ def _save_plots(sources: Sequence[Subject], folder: Path) -> Iterator[Path]:
 
 
 def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     return path

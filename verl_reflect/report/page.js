@@ -3,6 +3,10 @@
 "use strict";
 {
   const PAGE = 50;
+  const LONG = 1500; // characters of a turn that is folded
+  const LONG_LINES = 24;
+  const SHOW_ALL = "Show all of it";
+  const SHOW_LESS = "Show less";
   const data = JSON.parse(document.getElementById("data").textContent);
   const ONLY = "only these tokens are rewarded";
   const VERDICT = { true: ["✓ passed", "passed"], false: ["✗ failed", "failed"] };
@@ -29,12 +33,26 @@
   // --- One conversation ---------------------------------------------------------------------------------------------
 
   function turn(who, content, { said = null, trained = false, remark = null } = {}) {
-    const tokens = said ? `${number(said.tokens)} tokens${said.cut ? ", cut off" : ""}` : "";
+    const tokens = said ? `${number(said.tokens)}\u00a0tokens${said.cut ? ", cut off" : ""}` : "";
     const words = make("pre", {}, content || "(nothing)");
     if (trained && !said.cut) words.append(" ", make("span", { class: "end", title: "the end of the turn is a token too" }, "end"));
     const kind = trained ? "turn trained" : said ? "turn said" : "turn";
     const right = make("span", {}, remark ?? "", remark && tokens ? " · " : "", tokens);
-    return make("div", { class: kind }, make("div", { class: "who" }, make("span", {}, who), right), words);
+    return make("div", { class: kind }, make("div", { class: "who" }, make("span", {}, who), right), words, fold(words));
+  }
+
+  // A long turn shows its beginning, and a button for all of it.
+  function fold(words) {
+    const content = words.textContent;
+    if (content.length <= LONG && content.split("\n").length <= LONG_LINES) return null;
+    const button = make("button", { type: "button", class: "unfold", "aria-expanded": "false" }, SHOW_ALL);
+    words.classList.add("folded");
+    button.addEventListener("click", () => {
+      const folded = words.classList.toggle("folded");
+      button.setAttribute("aria-expanded", String(!folded));
+      button.textContent = folded ? SHOW_ALL : SHOW_LESS;
+    });
+    return button;
   }
 
   function userTurn(content) {
@@ -190,7 +208,7 @@
       this.start = {
         source: "0",
         kind: name === "items" ? (data.first_kind || this.kinds[0]) : "",
-        status: name === "items" ? "fixed" : "mixed",
+        status: "",
         q: "",
         at: "",
       };

@@ -7,6 +7,7 @@ script run but its own, and nothing be fetched.
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from itertools import groupby
@@ -21,8 +22,9 @@ from verl_reflect.report.browser import browser
 from verl_reflect.report.cost import costs
 from verl_reflect.report.curves import Curve, reflection_curves, top_of, training_curves, validation_curves
 from verl_reflect.report.errors import error_counts
+from verl_reflect.report.facts import facts
 from verl_reflect.report.looks import SVG_DASHES, need_matplotlib
-from verl_reflect.report.reading import Subject
+from verl_reflect.report.reading import Subject, remarks
 from verl_reflect.report.results import by_label, comparisons, evaluation_grids, rows
 from verl_reflect.report.sayings import Saying, sayings
 from verl_reflect.report.story import story
@@ -38,7 +40,8 @@ def page(sources: Sequence[Subject]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "change": _change, "points": _points}
+    environment.filters |= {"percent": _percent, "change": _change, "points": _points, "unbroken": _unbroken}
+    environment.tests |= {"sure": _sure}
     script, style = _file("page.js"), _file("page.css")
     labels, found = list(by_label(sources)), rows(sources)
     compared = any(row.before for row in found)
@@ -46,10 +49,13 @@ def page(sources: Sequence[Subject]) -> str:
         version=__version__,
         sources=sources,
         labels=labels,
+        several=len(labels) > 1,
         dashes=SVG_DASHES,
         style=Markup(style),
         script=Markup(script),
         script_hash=_hash(script),
+        facts=facts(sources),
+        remarks=remarks(sources),
         story=story(sources),
         rows=_by_measure(found),
         compared=compared,
@@ -106,6 +112,19 @@ def _percent(estimate: Estimate | None) -> str:
 def _change(estimate: Estimate | None) -> str:
     """Such as `+23.5 (+17.7 to +29.3)`."""
     return estimate.percent("+").replace("-", "−") if estimate else "—"
+
+
+def _sure(estimate: Estimate | None) -> bool:
+    """A change whose interval leaves out zero."""
+    return estimate is not None and (estimate.low > 0 or estimate.high < 0)
+
+
+_UNIT = re.compile(r"(?<=[\d)]) (?=%|points|\(|to [+−]?\d)|(?<=\d to) (?=[+−]?\d)")
+
+
+def _unbroken(text: str) -> str:
+    """The text with no-break spaces inside numbers with their intervals and units."""
+    return _UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def _points(estimate: Estimate) -> str:

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from verl_reflect.records.whole_file import make_whole
 from verl_reflect.report.curves import Curve, Line
 from verl_reflect.report.looks import DASHES, FAINT, INK, SERIES
 
@@ -75,8 +76,8 @@ def save(curve: Curve, labels: Sequence[str], top: float, folder: Path) -> list[
         axes.set_title(f"{curve.title}\n{curve.about}, {curve.unit}", fontsize=10.5, loc="left")
         axes.legend(frameon=False, fontsize=9.5)
         paths = [folder / f"{curve.name}.{kind}" for kind in ("png", "svg")]
-        figure.savefig(paths[0], dpi=200)
-        figure.savefig(paths[1], metadata=_NO_METADATA)
+        make_whole(paths[0], lambda path: figure.savefig(path, format="png", dpi=200))
+        make_whole(paths[1], lambda path: figure.savefig(path, format="svg", metadata=_NO_METADATA))
     return paths
 
 

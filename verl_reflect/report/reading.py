@@ -9,21 +9,45 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow
 import pyarrow.parquet
 
 from verl_reflect.evaluate.measures import Results
 from verl_reflect.evaluate.summary import Summary
-from verl_reflect.records.metrics_log import FILE_NAME, StepMetrics, read_metrics
-from verl_reflect.records.transcripts import Transcript, read_transcript, read_transcript_file
+from verl_reflect.records.metrics_log import FILE_NAME, StepMetrics
+from verl_reflect.records.run import differences, seeds_of, settings_of
+from verl_reflect.records.transcripts import Transcript, read_transcript
+from verl_reflect.report.run_folder import RunFolder, Steps
 from verl_reflect.report.session import ShownSession, readable, with_conditions
 from verl_reflect.report.settings import Settings
 
 EVALUATION = "transcripts.parquet"
 JOURNAL = "journal.jsonl"
 _SEED = re.compile(r"(?P<label>.+)-(?P<seed>\d+)")
+_KEY = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
+_OF_EVALUATIONS = ("data", "sampling", "chat_template", "reflect", "settings")
+"""What evaluations must have the same to be averaged."""
 
 Sessions = Sequence[ShownSession]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a source comes from, as far as its files say."""
+
+    folder: Path
+    identity: str
+    """The same for the same run or evaluation, wherever it lies."""
+    began: str = ""
+    """In UTC, ISO 8601; empty if not known."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What decides what a run learns, or how an evaluation asks, by name."""
+    seeds: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
+    """Of an evaluation. A run has it among its settings."""
+    remarks: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +74,7 @@ class Subject:
     """What the evaluation `before` counted itself; empty for a run."""
     results: Sequence[Results] = ()
     """The same of `after`."""
+    origin: Origin = field(default_factory=lambda: Origin(Path(), ""))
 
     @property
     def name(self) -> str:
@@ -63,17 +88,34 @@ class Subject:
 
 
 def read_sources(arguments: Iterable[str]) -> list[Subject]:
-    """Read folders given as `PATH` or `LABEL=PATH`, in their order.
+    """Read folders given as `PATH` or `LABEL=PATH`, in their order. The same run or evaluation counts once.
 
     Without a label it is the folder's name, less a number at the end, which is taken for the seed.
 
     Raises:
-        ValueError, OSError: in one sentence, what cannot be read.
+        ValueError, OSError: in one sentence, what cannot be read, or is no seed of what has its label.
     """
     sources = [_read(*_named(argument)) for argument in arguments]
     if not sources:
         raise ValueError("Name at least one folder of a run or an evaluation.")
-    return list(_compared(_told_apart(sources)))
+    once = list({source.origin.identity: source for source in reversed(sources)}.values())[::-1]
+    _check_seeds(once)
+    return list(_compared(_told_apart(once)))
+
+
+def remarks(sources: Sequence[Subject]) -> list[str]:
+    """What a reader should know of how these were read, in sentences."""
+    found = [remark for source in sources for remark in source.origin.remarks]
+    for number, source in enumerate(sources):
+        seeds = source.origin.seeds
+        twin = next(
+            (o for o in sources[:number] if o.label == source.label and seeds and o.origin.seeds == seeds), None
+        )
+        if twin is not None and twin.is_run and source.is_run:
+            found.append(
+                f"{twin.origin.folder} and {source.origin.folder} have the same seeds, so they are repetitions."
+            )
+    return found
 
 
 def _named(argument: str) -> tuple[Path, str, str]:
@@ -85,6 +127,19 @@ def _named(argument: str) -> tuple[Path, str, str]:
     if folder == Path(path) and equals:
         return folder, readable(label), seed
     return folder, readable(found["label"] if found else folder.resolve().name), seed
+
+
+def _check_seeds(sources: Sequence[Subject]) -> None:
+    """Refuse to average what was not set alike."""
+    first: dict[tuple[str, bool], Origin] = {}
+    for source in sources:
+        one, other = first.setdefault((source.label, source.is_run), source.origin), source.origin
+        both_say = one.settings and other.settings
+        if both_say and (changed := differences(one.settings, other.settings)):
+            raise ValueError(
+                f"{one.folder} and {other.folder} are both called {source.label}, as if only their seeds differed, but "
+                f"they differ in {', '.join(changed[:3])}; give each a label of its own: LABEL={other.folder}."
+            )
 
 
 def _told_apart(sources: Sequence[Subject]) -> Iterator[Subject]:
@@ -119,49 +174,83 @@ def _read(folder: Path, label: str, seed: str) -> Subject:
 
 def _evaluation(folder: Path, label: str, seed: str) -> Subject:
     """Conversations that were given up or not judged are left out, as the evaluation itself leaves them out."""
-    counted = Summary.read(folder).results
-    results = [replace(each, data_source=readable(each.data_source)) for each in counted]
+    summary = Summary.read(folder)
+    results = [replace(each, data_source=readable(each.data_source)) for each in summary.results]
     path = folder / EVALUATION
-    lines = enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=1)
-    transcripts = [read_transcript(line, path, number) for number, line in lines]
-    judged = [told for told in transcripts if not told.given_up and not told.metrics["verifier_error"]]
-    sessions = _shown(path, judged)
-    return Subject(label, seed, settings=Settings.of(folder), after=sessions, after_name=label, results=results)
+    judged = [told for told in _evaluated(path) if not told.given_up and not told.metrics["verifier_error"]]
+    sessions, facts = _shown(path, judged), summary.facts
+    run = facts.get("run", {})
+    origin = Origin(
+        folder,
+        run.get("id") or str(folder.resolve()),
+        run.get("began", ""),
+        {name: facts[name] for name in _OF_EVALUATIONS if name in facts},
+        model=facts.get("model", {}).get("path", ""),
+    )
+    return Subject(
+        label, seed, settings=Settings.of(folder), after=sessions, after_name=label, results=results, origin=origin
+    )
+
+
+def _evaluated(path: Path) -> Iterator[Transcript]:
+    if not path.exists():
+        raise ValueError(
+            f"{path.parent} is an evaluation without {path.name}; repeat its verl-reflect eval, which writes it anew."
+        )
+    try:
+        lines = pyarrow.parquet.read_table(path).to_pylist()
+    except (OSError, pyarrow.ArrowException) as error:
+        why = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path} cannot be read ({why}); repeat its verl-reflect eval, which writes it anew."
+        ) from error
+    yield from (read_transcript(line, path, number) for number, line in enumerate(lines, start=1))
 
 
 def _run(folder: Path, label: str, seed: str) -> Subject:
-    validations: dict[int, Sessions] = {}
-    rollouts: dict[int, Sessions] = {}
-    for path in sorted(folder.glob("*/transcripts/*.jsonl"), key=_step):
-        sessions = _shown(path, read_transcript_file(path))
-        if sessions:
-            of_its_kind = validations if sessions[0].validation else rollouts
-            of_its_kind[_step(path)] = sessions
-    metrics = read_metrics(folder / FILE_NAME) if (folder / FILE_NAME).exists() else []
-    if not (validations or rollouts or metrics):
-        raise ValueError(
-            f"{folder} has neither {FILE_NAME} nor */transcripts/*.jsonl (a run), nor {EVALUATION} (an evaluation)."
-        )
+    found, settings = RunFolder.read(folder), Settings.of(folder)
+    validations, rollouts = _shown_steps(folder, found.validations), _shown_steps(folder, found.rollouts)
+    if not (validations or rollouts or found.metrics):
+        raise ValueError(_why_empty(folder))
     before, after = (min(validations), max(validations)) if validations else (0, 0)
     return Subject(
         label,
         seed,
         validations,
         rollouts,
-        metrics,
-        Settings.of(folder),
+        found.metrics,
+        settings,
         before=validations[before] if before != after else (),
         after=validations[after] if validations else (),
         before_name=f"before training (step {before})" if before == 0 else f"step {before}",
         after_name=f"after training (step {after})",
+        origin=_origin(folder, found, settings),
     )
 
 
-def _step(path: Path) -> int:
-    try:
-        return int(path.stem)
-    except ValueError as error:
-        raise ValueError(f"{path} should be named after its step, as in 40.jsonl.") from error
+def _origin(folder: Path, found: RunFolder, settings: Settings) -> Origin:
+    """Of a run. One of an earlier version is known by the keys of its sessions, which are random."""
+    if found.start:
+        start = found.start
+        return Origin(folder, start.run, start.began, start.settings, start.seeds, remarks=found.remarks)
+    told = (
+        session for steps in (found.validations, found.rollouts) for of_step in steps.values() for session in of_step
+    )
+    key = next((session.group for session in told if _KEY.fullmatch(session.group)), str(folder.resolve()))
+    written = settings.configuration
+    return Origin(folder, key, "", settings_of(written), seeds_of(written), remarks=found.remarks)
+
+
+def _why_empty(folder: Path) -> str:
+    if (folder / FILE_NAME).exists():
+        return (
+            f"{folder} is a run without a step yet: its {FILE_NAME} is empty; verl-reflect watch {folder} follows it."
+        )
+    return f"{folder} has neither {FILE_NAME} nor */transcripts/*.jsonl (a run), nor {EVALUATION} (an evaluation)."
+
+
+def _shown_steps(folder: Path, steps: Steps) -> dict[int, Sessions]:
+    return {step: _shown(folder / f"*/transcripts/{step}.jsonl", sessions) for step, sessions in steps.items()}
 
 
 def _shown(path: Path, transcripts: Iterable[Transcript]) -> list[ShownSession]:

@@ -1,6 +1,7 @@
 """How a run was configured, as far as a reader of its transcripts needs to know: from Hydra's copy beside the run."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ class Settings:
     estimator: str = "grpo"
     divides_by_std: bool = True
     total_steps: int | None = None
+    configuration: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The whole of it, with interpolations as they were written; empty where it is not at hand."""
 
     @classmethod
     def of(cls, folder: Path) -> "Settings":
@@ -43,6 +46,7 @@ class Settings:
                 estimator=cls._estimator(str(algorithm["adv_estimator"]), reflect.get("control", "none")),
                 divides_by_std=bool(algorithm["norm_adv_by_std_in_grpo"]),
                 total_steps=trainer["total_training_steps"],
+                configuration=config,
             )
         except (yaml.YAMLError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is not the configuration of a run with a section reflect.") from error

@@ -22,7 +22,7 @@ def run_and_tell(command: Callable[[], Done], tell: Callable[[Done], int]) -> in
         done = command()
     except NoServerError as error:
         return say(f"{error} What is done is kept; the same command goes on.", 1)
-    except (HydraException, UnfitError, JournalError, StartError, ValueError) as error:
+    except (HydraException, UnfitError, JournalError, StartError, ValueError, OSError) as error:
         return say(" ".join(str(error).split()), 1)
     return tell(done)
 

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from verl_reflect.progress import progress
 
 Piece = TypeVar("Piece", contravariant=True)
 """What the journal of the command keeps."""
@@ -26,19 +25,11 @@ def shown(what: str, total: int, done: int, tally: Tally[Piece]) -> Iterator[Cal
         what: What `total` counts, for the person who looks.
         done: How much of it an earlier run did.
     """
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[tally]}"),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("", total=total, completed=done, tally=str(tally))
+    with progress(what, total, done) as bar:
 
         def on_piece(piece: Piece) -> None:
-            progress.update(bar, advance=tally.take(piece), tally=str(tally))
+            nonlocal done
+            done += tally.take(piece)
+            bar.update(done, str(tally))
 
         yield on_piece

@@ -11,13 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from rich.console import Console
 
 from verl_reflect.checks.data import ROWS_LOOKED_AT
 from verl_reflect.checks.doctor import USUAL_OVERRIDES, composed
 from verl_reflect.checks.every import CHECKS
 from verl_reflect.checks.run import Run
 from verl_reflect.plugin import register
+from verl_reflect.progress import progress
 from verl_reflect.records.model_identity import ModelIdentity, template_hash
 from verl_reflect.records.parquet import file_hash
 from verl_reflect.rollout.judge import fault, judgements
@@ -125,7 +125,7 @@ class Serving:
         self.dead_servers = fleet.dead
 
     async def _started(self, start: Start) -> list[Server]:
-        with Console(stderr=True).status("Starting the servers (minutes) ..."):
+        with progress("starting the servers (minutes)"):
             try:
                 return await start(self.config)
             except Exception as error:  # of Ray, of verl, of the engine

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from verl_reflect.config import ACTIONS, Guard
+from verl_reflect.records.whole_file import add_whole
 
 FILE = "guards.jsonl"
 
@@ -29,10 +30,11 @@ class Watch:
     Args:
         guards: `reflect.guards`.
         folder: `trainer.default_local_dir`, where the counts are kept.
+        run: Which run this is (records/run.py). The counts of another one in the same folder are not looked at.
     """
 
-    def __init__(self, guards: Sequence[Guard], folder: Path):
-        self._guards = guards
+    def __init__(self, guards: Sequence[Guard], folder: Path, run: str = ""):
+        self._guards, self._run = guards, run
         self._file = folder / FILE
         self._counts: dict[str, int] | None = None  # of the step before; None at the first one of a process
 
@@ -69,14 +71,17 @@ class Watch:
         except FileNotFoundError:
             return {}
         # The last line of that step: a run that was resumed has some steps twice.
-        of_step = [line["crossed"] for line in map(_from_json, lines) if line.get("step") == step]
+        mine = (line for line in map(_from_json, lines) if line.get("run", self._run) == self._run)
+        of_step = [line["crossed"] for line in mine if line.get("step") == step]
         return of_step[-1] if of_step else {}
 
     def _remember(self, step: int, counts: dict[str, int]) -> None:
         self._counts = counts
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with open(self._file, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "crossed": counts}) + "\n")
+        line = json.dumps({"step": step, "crossed": counts, "run": self._run}) + "\n"
+        try:
+            add_whole(self._file, line.encode())
+        except OSError as error:  # the counts go on here; only a run that resumes would miss them
+            logger.warning("verl-reflect: the counts of reflect.guards at step %s are not kept: %s", step, error)
 
 
 def _from_json(line: str) -> dict[str, Any]:

@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import verl_reflect.training.advantage  # noqa: F401  (verl finds our estimators once they are imported)
 from verl_reflect.config import FirstAttempt, ReflectConfig
-from verl_reflect.records.transcripts import Transcript, transcript_file, write_transcripts
+from verl_reflect.records.transcripts import Transcript
 from verl_reflect.training import lookout
 from verl_reflect.training.account import Group, StepAccount
 from verl_reflect.training.guards import Watch
 from verl_reflect.training.metrics import Reflection, reflection_metrics
 from verl_reflect.training.queue import VALIDATION, Batch, GroupQueue, by_group
+from verl_reflect.training.run_folders import Claim
+from verl_reflect.training.transcript_folders import TranscriptFolders
 from verl_reflect.training.turn_faults import TurnFaults
+
+WHOLE_CONFIGURATION = "....."
+"""As seen from `trainer.v1.sampler.sampler_kwargs`, which is a part of it: each dot more is a section further up."""
 
 
 class OutOfFailuresError(RuntimeError):
@@ -50,9 +55,11 @@ class ReflectReplayBuffer(GroupQueue):
         live = self._settings.first_attempt is not FirstAttempt.dataset
         self._attempts_if_solved = self._settings.max_attempts if live else 0
         self._account = StepAccount(self._attempts_if_solved)
-        self._last_written: Path | None = None
+        config = OmegaConf.select(sampler_kwargs, WHOLE_CONFIGURATION)
+        self._claim = Claim(config)
+        self._transcripts = TranscriptFolders(config.trainer, self._claim.start)
         self._turn_faults = TurnFaults()
-        self._watch = Watch(self._settings.guards, Path(sampler_kwargs.default_local_dir))
+        self._watch = Watch(self._settings.guards, Path(sampler_kwargs.default_local_dir), self._claim.start.run)
         self._lookout = lookout.start(self._settings.weight_sync_timeout)
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Batch, dict[str, Any]]:
@@ -76,7 +83,7 @@ class ReflectReplayBuffer(GroupQueue):
                 f"All {batch_size} sessions of the validation at step {global_steps} failed; see the errors above."
             )
         sessions = self.sessions(batch.keys, partition_id, global_steps)
-        self._write_transcripts(sessions, partition_id, global_steps)
+        self._transcripts.write(sessions, global_steps, partition_id == VALIDATION)
         if partition_id != VALIDATION:
             trained_tokens = sum(tag["response_len"] for tag in batch.tags)
             metrics |= self._metrics(sessions, trained_tokens)
@@ -118,16 +125,6 @@ class ReflectReplayBuffer(GroupQueue):
         of_reflections = reflection_metrics(_reflections(sessions), self._settings.expected_reflection_length)
         metrics |= {f"reflect/{name}": value for name, value in of_reflections.items()}
         return metrics | self._account.metrics(trained_tokens)
-
-    def _write_transcripts(self, sessions: Sequence[Transcript], partition_id: str, step: int) -> None:
-        """Beside verl's own dump, which shows the trained row but not the retry."""
-        validating = partition_id == VALIDATION
-        folder = self.sampler_kwargs.validation_data_dir if validating else self.sampler_kwargs.rollout_data_dir
-        if not folder:
-            return
-        path = transcript_file(Path(folder), step)
-        write_transcripts(path, sessions, append=path == self._last_written)  # a validation may come in several batches
-        self._last_written = path
 
 
 def _reflections(sessions: Sequence[Transcript]) -> list[Reflection]:
