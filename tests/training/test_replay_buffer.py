@@ -370,3 +370,13 @@ def test_a_guard_stops_training_and_not_validation(queue: Queue, make_buffer: An
         resumed.sample(2, "train", 1)
     assert (tmp_path / "checkpoints" / "guards.jsonl").exists()
     assert (tmp_path / "transcripts" / "2.jsonl").exists(), "what was said at the step that stopped the run"
+
+
+def test_looks_at_a_long_queue_are_rarer(queue: Queue, make_buffer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue.group("a", [1, 0])
+    buffer = make_buffer(no_refill)
+    for seconds, pause in ((0.0, 0.001), (0.5, 2.5)):
+        moments = iter([0.0, seconds])
+        monkeypatch.setattr(our_queue, "time", SimpleNamespace(monotonic=lambda moments=moments: next(moments)))
+        buffer._sync_metadata_from_transfer_queue()
+        assert buffer.poll_interval == pause

@@ -48,7 +48,7 @@ class LiveStep:
             self._released = True
         over = full and not seen.on_their_way
         attempts = {group: standing.attempts.get(group, NOT_REPORTED) for group in seen.without_rows}
-        return Look(attempts, self._more(standing), standing.holders if over else None)
+        return Look(attempts, 0 if full else self._more(standing), standing.holders if over else None)
 
     def _more(self, standing: Standing) -> int:
         """Enough for the vacant places; at the first look for those too that are likely to become vacant."""
