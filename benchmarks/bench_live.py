@@ -58,11 +58,11 @@ def measure(groups: int, sessions: int, steps: int) -> dict[float, tuple[float, 
     gc.freeze()  # what was imported is not looked through again and again
     size = (f"data.train_batch_size={groups}", f"actor_rollout_ref.rollout.n={sessions}")
     live = composed(*size, "reflect.first_attempt=live")
-    jobs = [(live, rate, steps) for rate in sorted(PASS_RATES, reverse=True)]
+    jobs = [(live, rate, steps) for rate in reversed(PASS_RATES)]  # the longest first
     with get_context("fork").Pool(2) as pool:
         *found, stored = pool.starmap(simulated, [*jobs, (composed(*size), 0.0, steps - 1)], chunksize=1)
     seconds = fmean(step.seconds for step in stored)
-    return {rate: (seconds, of_rate) for (_, rate, _), of_rate in zip(jobs, found, strict=True)}
+    return {rate: (seconds, of_rate) for (_, rate, _), of_rate in reversed(list(zip(jobs, found, strict=True)))}
 
 
 def simulated(config: DictConfig, pass_rate: float, steps: int) -> list[Step]:
