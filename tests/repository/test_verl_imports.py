@@ -46,6 +46,13 @@ METHODS = [
     ),
     (
         "verl.trainer.ppo.v1.replay_buffer.ReplayBuffer",
+        "_sampleable_terminal_keys",
+        ["partition_id", "eviction_reasons"],
+    ),
+    ("verl.trainer.ppo.v1.replay_buffer.ReplayBuffer", "_clear_groups", ["partition_id", "uids"]),
+    ("verl.trainer.ppo.v1.replay_buffer.ReplayBuffer", "_sync_metadata_from_transfer_queue", []),
+    (
+        "verl.trainer.ppo.v1.replay_buffer.ReplayBuffer",
         "__init__",
         ["poll_interval", "filter_groups_metric", "train_batch_size", "gen_batch_size", "sync_refill_failed_groups"],
     ),
@@ -170,6 +177,15 @@ def test_a_replicas_actor_still_takes_and_gives_tokens() -> None:
     for argument in ("request_id=", "prompt_ids=", "sampling_params="):
         assert argument in source.partition("server.generate.remote(")[2]
     assert {"token_ids", "stop_reason"} <= set(TokenOutput.model_fields)
+
+
+def test_a_manager_still_deals_its_workers_the_prompts_in_their_order() -> None:
+    """So that which worker comes first decides who gets what is left over."""
+    from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ
+
+    source = inspect.getsource(AgentLoopManagerTQ.generate_sequences)
+    assert "prompts.chunk(len(self.agent_loop_workers))" in source
+    assert "zip(self.agent_loop_workers, chunkes" in source
 
 
 def test_v1_trainer_still_hands_a_custom_sampler_what_it_needs() -> None:

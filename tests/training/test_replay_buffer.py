@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import verl.trainer.ppo.v1.replay_buffer as verl_replay_buffer
 from omegaconf import DictConfig, OmegaConf
+from usher_here import UsherHere
 
 import verl_reflect.training.queue as our_queue
 from verl_reflect.records.transcripts import Episode, Judgement, Utterance
 from verl_reflect.rollout.episode import Outcome
 from verl_reflect.training import metrics as metric_names
+from verl_reflect.training.dispatch import DISPATCH
 from verl_reflect.training.guards import GuardCrossedError
 from verl_reflect.training.pass_rates import PASS_RATES, PassRates
 from verl_reflect.training.replay_buffer import AllSessionsFailedError, OutOfFailuresError, ReflectReplayBuffer
@@ -95,6 +97,14 @@ def make_buffer(recipe_config: Callable[..., DictConfig], tmp_path: Path) -> Cal
     return made
 
 
+@pytest.fixture
+def usher(monkeypatch: pytest.MonkeyPatch) -> UsherHere:
+    """Of a step with two places, as live first attempts need."""
+    monkeypatch.setattr(DISPATCH, "usher", UsherHere(2))
+    assert isinstance(DISPATCH.usher, UsherHere)
+    return DISPATCH.usher
+
+
 def no_refill(count: int) -> None:
     raise AssertionError(f"asked for {count} more groups")
 
@@ -149,29 +159,133 @@ def test_flat_groups_are_replaced_with_verls_own_filter(queue: Queue, make_buffe
     assert metrics["reflect/replaced_all_pass"] == metrics["reflect/replaced_all_fail"] == 1
 
 
-def test_live_first_attempts_are_counted_whatever_became_of_them(queue: Queue, make_buffer: Any) -> None:
-    queue.group("solved", [])  # both of its 2 attempts passed
-    queue.group("a", [1, 0], attempts=2)  # the first passed
-    refill = lambda count: queue.group("b", [0, 0], attempts=1)  # noqa: E731
-    live = ["reflect.first_attempt=live", "reflect.max_attempts=2"]
-    _, metrics = make_buffer(refill, *live).sample(1, "train", 2)
-    assert metrics["reflect/first_try_pass_rate"] == (2 + 1 + 0) / 5
-    assert metrics["reflect/attempts_per_failure"] == 5 / 2
-    assert metrics["reflect/generated_tokens_per_trained_token"] == (5 * 3 + 4 * (5 + 4)) / (4 * 5)
+def test_live_first_attempts_are_counted_whatever_became_of_them(
+    queue: Queue, make_buffer: Any, usher: UsherHere
+) -> None:
+    usher.dispatched(["solved", "a"])
+    usher.attempted("solved", passed=True, made=2, tokens=6)  # both of its 2 attempts passed
+    usher.attempted("a", passed=False, made=2, tokens=6)  # the first passed
+    queue.group("solved", [])
+    queue.group("a", [1, 0], attempts=2)
+
+    def refill(count: int) -> None:
+        usher.dispatched(["b", "wasted"])
+        usher.attempted("b", passed=False)
+        usher.attempted("wasted", passed=False)
+        queue.group("b", [0, 0], attempts=1)
+        queue.group("wasted", [])
+
+    batch, metrics = make_buffer(refill, "reflect.first_attempt=live").sample(1, "train", 2)
+    assert uids(batch) == {"a", "b"}
+    assert metrics["reflect/first_try_pass_rate"] == (2 + 1 + 0 + 0) / 6
+    assert metrics["reflect/attempts_per_failure"] == 6 / 2
+    assert (metrics["reflect/attempts_made"], metrics["reflect/attempts_wasted"]) == (6, 1)
+    assert metrics["reflect/longest_attempt_chain"] == 2 + 1
+    assert metrics["reflect/groups_solved_at_first_try"] == 1 / 4 and metrics["reflect/replaced_solved"] == 1
+    assert metrics["reflect/generated_tokens_per_trained_token"] == (6 * 3 + 4 * (5 + 4)) / (4 * 5)
 
 
 @pytest.mark.parametrize("filtered", [False, True])
 def test_what_became_of_a_group_reaches_the_pass_rates_of_its_row(
-    queue: Queue, make_buffer: Any, filtered: bool
+    queue: Queue, make_buffer: Any, usher: UsherHere, filtered: bool
 ) -> None:
     for row, uid in enumerate(["solved", "flat"]):
         PASS_RATES.drawn(uid, row)
+    usher.dispatched(["solved", "flat"])
+    usher.attempted("solved", passed=True)
     queue.group("solved", [])
     queue.group("flat", [0, 0], attempts=1)
-    refill = lambda count: [queue.group(f"b{count}{i}", [0, 1]) for i in range(count)]  # noqa: E731
+
+    def refill(count: int) -> None:
+        new = [f"b{count}{number}" for number in range(count)]
+        usher.dispatched(new)
+        for uid in new:
+            queue.group(uid, [0, 1])
+
     overrides = [f"algorithm.filter_groups.enable={filtered}", "algorithm.filter_groups.metric=acc"]
     make_buffer(refill, "reflect.first_attempt=live", *overrides).sample(1, "train", 2)
     assert PASS_RATES.state_dict()["tries"] == {0: (1, 1), 1: (0, 3)}
+
+
+def test_a_live_step_is_over_when_the_first_failures_are_ready_and_nothing_is_on_its_way(
+    queue: Queue, make_buffer: Any, usher: UsherHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usher.dispatched(["a", "b", "c"])
+    for uid in "abc":
+        usher.attempted(uid, passed=False)
+    queue.group("a", [], status="running")
+    queue.group("b", [1, 0], attempts=1)
+    queue.group("c", [], status="running")
+    seen: list[bool] = []
+
+    def later(seconds: float) -> None:
+        seen.append(usher.released)
+        if not usher.released:
+            queue.group("a", [0, 1], attempts=1)  # b was quicker, and c is in line
+        else:
+            queue.group("c", [])
+
+    monkeypatch.setattr(verl_replay_buffer, "time", SimpleNamespace(sleep=later, time=lambda: 0.0))
+    batch, metrics = make_buffer(no_refill, "reflect.first_attempt=live").sample(1, "train", 2)
+    assert seen == [False, True] and uids(batch) == {"a", "b"}
+    assert metrics["reflect/attempts_wasted"] == 1 and metrics["reflect/replaced_solved"] == 0
+    assert set(queue.tags["train"]) == {key for key in batch.keys}
+
+
+def test_a_group_that_is_lost_while_it_reflects_makes_room_for_the_next_failure(
+    queue: Queue, make_buffer: Any, usher: UsherHere
+) -> None:
+    usher.dispatched(["a", "b", "c"])
+    queue.group("a", [1, 0], attempts=1)
+    queue.group("b", [1.0], status="failure")
+    queue.group("c", [0, 1], attempts=1)
+    batch, metrics = make_buffer(no_refill, "reflect.first_attempt=live").sample(1, "train", 2)
+    assert uids(batch) == {"a", "c"} and metrics["reflect/replaced_failed"] == 1
+
+
+def test_a_step_hands_out_more_at_once_when_the_pass_rate_is_known(
+    queue: Queue, make_buffer: Any, usher: UsherHere
+) -> None:
+    asked: list[int] = []
+
+    def hand_out(count: int) -> None:
+        asked.append(count)
+        play([f"{len(asked)}-{number}" for number in range(count)])
+
+    def play(groups: list[str]) -> None:
+        usher.dispatched(groups)
+        for number, uid in enumerate(groups):
+            usher.attempted(uid, passed=number % 2 == 0)
+            queue.group(uid, [] if number % 2 == 0 or (len(groups) > 2 and number > 3) else [0, 1], attempts=1)
+
+    buffer = make_buffer(hand_out, "reflect.first_attempt=live")
+    play(["0-0", "0-1"])
+    buffer.sample(1, "train", 2)
+    assert asked == [2], "one place was vacant; at most as many again, as long as the rate is a guess"
+    asked.clear()
+    play(["x", "y"])
+    buffer.sample(2, "train", 2)
+    assert asked[0] > 2, "enough for two places at one in two, less the two that there are"
+
+
+def test_live_tasks_are_not_handed_out_beyond_the_limit(queue: Queue, make_buffer: Any, usher: UsherHere) -> None:
+    def refill(count: int) -> None:
+        new = [
+            f"solved{len(queue.tags['train'])}-{number}-{count}-{usher.standing([], []).tally.dispatched}"
+            for number in range(count)
+        ]
+        play(new)
+
+    def play(groups: list[str]) -> None:
+        usher.dispatched(groups)
+        for uid in groups:
+            usher.attempted(uid, passed=True)
+            queue.group(uid, [])
+
+    play(["a", "b"])
+    overrides = ["reflect.first_attempt=live", "reflect.max_replaced_groups=3"]
+    with pytest.raises(OutOfFailuresError, match=r"more than 6 groups .*\(8 solved.*add harder tasks"):
+        make_buffer(refill, *overrides).sample(1, "train", 2)
 
 
 def test_the_run_ends_clearly_when_the_data_run_out_of_failures(queue: Queue, make_buffer: Any) -> None:
@@ -256,3 +370,13 @@ def test_a_guard_stops_training_and_not_validation(queue: Queue, make_buffer: An
         resumed.sample(2, "train", 1)
     assert (tmp_path / "checkpoints" / "guards.jsonl").exists()
     assert (tmp_path / "transcripts" / "2.jsonl").exists(), "what was said at the step that stopped the run"
+
+
+def test_looks_at_a_long_queue_are_rarer(queue: Queue, make_buffer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue.group("a", [1, 0])
+    buffer = make_buffer(no_refill)
+    for seconds, pause in ((0.0, 0.001), (0.5, 2.5)):
+        moments = iter([0.0, seconds])
+        monkeypatch.setattr(our_queue, "time", SimpleNamespace(monotonic=lambda moments=moments: next(moments)))
+        buffer._sync_metadata_from_transfer_queue()
+        assert buffer.poll_interval == pause

@@ -20,7 +20,7 @@ import asyncio
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
@@ -31,6 +31,7 @@ from verl_reflect.rollout import trace
 from verl_reflect.rollout.dialogue import Conversation, Turn, TurnTakingAgentLoop
 from verl_reflect.rollout.episode import reflection_request
 from verl_reflect.rollout.judge import required
+from verl_reflect.rollout.places import Attempt
 from verl_reflect.rollout.row import training_row
 from verl_reflect.rollout.session import Session
 
@@ -48,6 +49,8 @@ class FirstTry:
     """Attempts that the model made until one failed, this one included; 0 if the data carry it."""
     tokens: int = 0
     """Tokens of all of these."""
+    goes_on: bool = True
+    """The step trains on its group, if it failed. False if the step has all the failures that it needs (places.py)."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         Returns:
             One row for each turn that is trained, after those that are kept in place, all with the session's one reward
             (verl gives it to each of them); none if the first attempt passed and is not trained itself. In validation
-            one row, of the last turn, so that verl's samples of a validation show the session to its end.
+            one row, of the last turn, so that verl's samples of a validation show the session to its end. None
+            either if the step needs no more failures than it has.
 
         Raises:
             VerifierError: the reward function gave no verdict on a try of a training session. In validation that try
@@ -95,6 +99,8 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         traced = trace.wanted(session)
         first_try = self._first_try_of_group(session)  # held on to until the session ends
         first = await asyncio.shield(first_try)
+        if not first.goes_on:
+            return []
         second = SecondTry() if first.verdict.passed else await self.second_try(session, first.attempt)
         seconds = time.monotonic() - started
         episode = await self._judged(session, first, second)
@@ -111,6 +117,15 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         return first_try
 
     async def _first_try(self, session: Session) -> FirstTry:
+        """A group's attempt, and whether the group goes on from there, which it asks once."""
+        first = await self._attempted(session)
+        if session.usher is None:
+            return first
+        attempt = Attempt(first.verdict.passed, first.attempts, first.tokens)
+        goes_on = await self.shared.usher(session.usher).attempted.remote(session.group, attempt)
+        return replace(first, goes_on=goes_on)
+
+    async def _attempted(self, session: Session) -> FirstTry:
         task = await self.open(session.messages, session.tools)
         if session.stored_attempt is not None and self._takes_stored_attempt(session):
             attempt = self.stored_turn(task, session.stored_attempt, self.settings.max_attempt_tokens)

@@ -42,6 +42,9 @@ class Session:
     own_attempt: bool
     """No other session shares its first attempt."""
     validate: bool
+    usher: str | None
+    """Who shows its group to a place (usher.py). None where a group need not ask: its attempt is of the data, or each
+    session's own."""
     sampling_params: dict[str, Any]
     stored_attempt: StoredTurn | None
     """Column `first_attempt`."""
@@ -69,6 +72,7 @@ class Session:
             ground_truth=row["reward_model"]["ground_truth"],
             extra_info=row.get("extra_info"),
             validate=validate,
+            usher=None if own_attempt else row.get("usher"),
             sampling_params=sampling_params,
             stored_attempt=StoredTurn.from_row(row, "first_attempt"),
             stored_reflection=StoredTurn.from_row(row, "reflection"),

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from omegaconf import DictConfig
 
 from verl_reflect.config import ReflectConfig
+from verl_reflect.rollout import usher
 from verl_reflect.rollout.chat import Chat
 from verl_reflect.rollout.judge import Judge
 
@@ -27,6 +28,8 @@ class Shared:
     judge: Judge
     first_tries: "WeakValueDictionary[str, asyncio.Task[Any]]" = field(default_factory=WeakValueDictionary)
     """First attempts by group. Each session holds on to its own until it ends, and then they are gone."""
+
+    _ushers: dict[str, Any] = field(default_factory=dict)
 
     _made: ClassVar[dict[tuple[int, int], "Shared"]] = {}
     """By identity of configuration and tokenizer, which each of these holds on to."""
@@ -44,6 +47,12 @@ class Shared:
                 Judge.from_config(config),
             )
         return cls._made[key]
+
+    def usher(self, name: str) -> Any:
+        """The handle of the actor that shows groups to their places."""
+        if name not in self._ushers:
+            self._ushers[name] = usher.find(name)
+        return self._ushers[name]
 
     @classmethod
     def close(cls) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from verl_reflect.records.transcripts import Transcript
+from verl_reflect.rollout.places import Attempt
 from verl_reflect.training.pass_rates import PASS_RATES, PassRates
 
 
@@ -60,21 +61,31 @@ class Group:
         return self.attempts_passed + sum(session.second_try for session in second), self.attempts + len(second)
 
 
+NOT_REPORTED = Attempt(passed=True, made=0, tokens=0)
+"""Of a group without rows whose attempt nobody was asked about, such as one that the data carry."""
+
+
 @dataclass
 class StepAccount:
     """Filled while a step's batch comes together."""
 
-    attempts_if_solved: int
-    """First attempts that a task takes to count as solved; 0 where attempts come from the data."""
     pass_rates: PassRates = field(default_factory=lambda: PASS_RATES)
     replaced: Counter[str] = field(default_factory=Counter)
     groups: list[Group] = field(default_factory=list)
     """Those with a failed first attempt, kept or thrown away as flat."""
+    solved: list[Attempt] = field(default_factory=list)
+    """Of tasks that passed."""
+    wasted: list[Attempt] = field(default_factory=list)
+    """Of tasks that failed when the step had failures enough."""
 
-    def solved(self, uid: str) -> None:
-        """A task passed at its first try, at each of `attempts_if_solved`: it leaves no rows to read more from."""
-        self.replaced["solved"] += 1
-        self.pass_rates.tried(uid, self.attempts_if_solved, self.attempts_if_solved)
+    def ended(self, uid: str, attempt: Attempt) -> None:
+        """A group ended with its first attempt, and left no rows to read more from."""
+        if attempt.passed:
+            self.replaced["solved"] += 1
+            self.solved.append(attempt)
+        else:
+            self.wasted.append(attempt)
+        self.pass_rates.tried(uid, attempt.made if attempt.passed else attempt.made - 1, attempt.made)
 
     def failed(self, uid: str) -> None:
         """A session died, so the group is incomplete. Says nothing about the task."""
@@ -97,26 +108,28 @@ class StepAccount:
         self.pass_rates.tried(group.uid, *group.tries)
 
     def metrics(self, trained_tokens: int) -> dict[str, float]:
-        """`reflect/*` on groups and cost (docs/configuration.md).
-
-        Tasks solved at the first try leave no rows: their attempts count as long as the others on average. What died is
-        not counted.
-        """
-        solved = self.replaced["solved"]
-        attempts = solved * self.attempts_if_solved + sum(group.attempts for group in self.groups)
+        """`reflect/*` on groups and cost (docs/metrics.md). What died is not counted."""
+        groups = len(self.groups) + len(self.solved) + len(self.wasted)
+        without_rows = [*self.solved, *self.wasted]
         metrics = {f"reflect/replaced_{kind}": float(self.replaced[kind]) for kind in REPLACED}
-        metrics["reflect/groups_solved_at_first_try"] = solved / (solved + len(self.groups))
+        metrics["reflect/groups_solved_at_first_try"] = len(self.solved) / groups
+        attempts = sum(each.attempts for each in self.groups) + sum(each.made for each in without_rows)
         if attempts:
-            passed = solved * self.attempts_if_solved + sum(group.attempts_passed for group in self.groups)
-            metrics["reflect/first_try_pass_rate"] = passed / attempts
-            metrics["reflect/attempts_per_failure"] = attempts / len(self.groups)
-        generated = sum(group.tokens for group in self.groups) + self._tokens_of_solved()
-        metrics["reflect/generated_tokens_per_trained_token"] = generated / trained_tokens
+            metrics |= self._of_attempts(attempts)
+        tokens = sum(each.tokens for each in self.groups) + sum(each.tokens for each in without_rows)
+        metrics["reflect/generated_tokens_per_trained_token"] = tokens / trained_tokens
         return metrics
 
-    def _tokens_of_solved(self) -> float:
-        lengths = [session.attempt.tokens for group in self.groups for session in group.sessions]
-        return self.replaced["solved"] * self.attempts_if_solved * sum(lengths) / len(lengths)
+    def _of_attempts(self, made: int) -> dict[str, float]:
+        wasted = sum(each.made for each in self.wasted)
+        passed = sum(each.made for each in self.solved) + sum(each.attempts_passed for each in self.groups)
+        passed += wasted - sum(each.made > 0 for each in self.wasted)
+        return {
+            "reflect/first_try_pass_rate": passed / made,
+            "reflect/attempts_per_failure": made / len(self.groups),
+            "reflect/attempts_made": float(made),
+            "reflect/attempts_wasted": float(wasted),
+        }
 
 
 REPLACED = ("solved", "failed", "all_pass", "all_fail")

@@ -123,6 +123,7 @@ SESSION_METRICS = tuple(Outcome(Episode(0, "", "", Utterance("", 0), Judgement(0
 GROUP_METRICS = (
     *("groups_all_pass", "groups_all_fail", "groups_solved_at_first_try", "generated_tokens_per_trained_token"),
     "unusable_turns",
+    "largest_worker_share",
     *(f"replaced_{kind}" for kind in REPLACED),
 )
 
@@ -132,7 +133,10 @@ WITHOUT_REFLECTIONS = tuple(f"reflect/{name}" for name in (*SESSION_METRICS, *GR
 OF_REFLECTIONS = tuple(f"reflect/{name}" for name in STEP_METRICS)
 """What a step with reflections has besides."""
 
-OF_LIVE_ATTEMPTS = ("reflect/first_try_pass_rate", "reflect/attempts_per_failure")
+OF_LIVE_ATTEMPTS = (
+    *("reflect/first_try_pass_rate", "reflect/attempts_per_failure"),
+    *("reflect/attempts_made", "reflect/attempts_wasted", "reflect/longest_attempt_chain"),
+)
 """What a step with live first attempts has besides."""
 
 ALL = (*WITHOUT_REFLECTIONS, *OF_REFLECTIONS, *OF_LIVE_ATTEMPTS)

@@ -5,9 +5,11 @@ verl's trainer puts prompts into a queue and takes groups of rows out of it thro
 asked in it: which finished groups to replace, and what the sessions of a batch left behind.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
 from typing import Any
 
 import transfer_queue as tq
@@ -21,7 +23,9 @@ from verl_reflect.records.transcripts import Transcript
 __all__ = ["POLL_SECONDS", "VALIDATION", "AgentLoopManagerTQ", "Batch", "GroupQueue"]
 
 POLL_SECONDS = 0.05
-"""Between two looks at the queue. verl waits 2 s."""
+"""Between two looks at the queue, at least. verl waits 2 s."""
+MOST_OF_A_CORE = 0.2
+"""That looking may take: a look lists all rows of the queue, and the more there are the longer it takes."""
 
 VALIDATION = "val"
 """The partition of the queue that validations use."""
@@ -30,19 +34,37 @@ Batch = KVBatchMeta
 """The rows of a step: `keys`, and `tags` with each row's `response_len`."""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The groups of a training step in the queue, by uid. All but those `ready` are thrown away once they were seen."""
+
+    without_rows: Set[str]
+    """They have ended, and no session left a row."""
+    failed: Set[str]
+    """A session died."""
+    flat: Mapping[str, list[Transcript]]
+    """All reflections earned the same, where `algorithm.filter_groups` does not want such; with their sessions."""
+    ready: Set[str]
+    """The others that have ended: they can be trained on."""
+    on_their_way: int
+    """Groups that have not ended."""
+
+
 class GroupQueue(ReplayBuffer, ABC):
-    """verl's synchronous replay buffer, replacing one for one the groups that it is told to.
+    """verl's synchronous replay buffer, which throws away the groups that it is told to and gets others for them.
 
     Args:
         sampler_kwargs: `trainer.v1.sampler.sampler_kwargs`, which the recipe fills.
-        trainer_arguments: What verl's trainer hands to any custom sampler.
+        refill_fn: Hands out so many more tasks. The trainer's.
+        trainer_arguments: What else verl's trainer hands to any custom sampler.
     """
 
-    def __init__(self, *, sampler_kwargs: DictConfig, **trainer_arguments: Any):
+    def __init__(self, *, sampler_kwargs: DictConfig, refill_fn: Callable[[int], Any], **trainer_arguments: Any):
         filter_groups = sampler_kwargs.filter_groups
         super().__init__(
             sampler_kwargs=sampler_kwargs,
             poll_interval=POLL_SECONDS,
+            refill_fn=self.replace,
             filter_groups_metric=filter_groups.metric if filter_groups.enable else None,
             max_inflight_gen_batches=filter_groups.max_inflight_gen_batches,
             train_batch_size=sampler_kwargs.train_batch_size,
@@ -50,10 +72,26 @@ class GroupQueue(ReplayBuffer, ABC):
             sync_refill_failed_groups=True,
             **trainer_arguments,
         )
+        self.hand_out = refill_fn
+        self._batch: Set[str] | None = None
 
     @abstractmethod
-    def note_replaced(self, solved: set[str], failed: set[str], flat: list[list[Transcript]]) -> None:
-        """These groups are thrown away: two sets of uids, and the sessions of the groups without a difference."""
+    def replace(self, count: int) -> None:
+        """verl wants so many tasks for the groups that it has just thrown away."""
+
+    @abstractmethod
+    def look(self, seen: Seen) -> Set[str] | None:
+        """At each look at the queue in a training step.
+
+        Returns:
+            The groups to take for the batch as soon as there are enough; others that are ready are thrown away. None:
+            it is too early to say.
+        """
+
+    def _sync_metadata_from_transfer_queue(self) -> None:
+        started = time.monotonic()
+        super()._sync_metadata_from_transfer_queue()  # type: ignore[no-untyped-call]
+        self.poll_interval = max(POLL_SECONDS, (time.monotonic() - started) / MOST_OF_A_CORE)
 
     def _terminal_eviction_reasons(
         self, global_steps: int, partition_id: str
@@ -62,13 +100,29 @@ class GroupQueue(ReplayBuffer, ABC):
         if partition_id == VALIDATION:
             return super()._terminal_eviction_reasons(global_steps, partition_id)
         with_rows = {_uid(key) for key in self.partitions[partition_id]}
-        solved = self.finished_keys[partition_id] - with_rows
-        self.finished_keys[partition_id] -= solved  # verl's filter takes a finished group without rows for an error
+        without_rows = self.finished_keys[partition_id] - with_rows
+        self.finished_keys[partition_id] -= without_rows  # verl's filter takes such a group for an error
         stale, flat, _, counts = super()._terminal_eviction_reasons(global_steps, partition_id)
         failed = set(self.failure_keys[partition_id])
         rows_of_flat = [key for key in self.partitions[partition_id] if _uid(key) in flat]
-        self.note_replaced(solved, failed, by_group(self.sessions(rows_of_flat, partition_id, global_steps)))
-        return stale, flat, solved | failed, counts
+        seen = Seen(
+            without_rows,
+            failed,
+            {of[0].group: of for of in by_group(self.sessions(rows_of_flat, partition_id, global_steps))},
+            self.finished_keys[partition_id] - flat,
+            len(self.pending_keys[partition_id]) + len(self.running_keys[partition_id]),
+        )
+        self._batch = self.look(seen)
+        if self._batch is not None:
+            self._clear_groups(partition_id, set(seen.ready - self._batch))
+        return stale, flat, without_rows | failed, counts
+
+    def _sampleable_terminal_keys(
+        self, partition_id: str, eviction_reasons: tuple[set[str], set[str], set[str], Counter[float]]
+    ) -> set[str]:
+        """verl asks here which groups it may take, once there are enough."""
+        sampleable = super()._sampleable_terminal_keys(partition_id, eviction_reasons)
+        return sampleable if partition_id == VALIDATION else sampleable & (self._batch or set())
 
     @staticmethod
     def sessions(row_keys: Iterable[str], partition_id: str, step: int) -> list[Transcript]:

@@ -7,7 +7,7 @@ failed (a session died, and a partial group would be compared with the wrong mea
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,16 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 import verl_reflect.training.advantage  # noqa: F401  (verl finds our estimators once they are imported)
-from verl_reflect.config import FirstAttempt, ReflectConfig
+from verl_reflect.config import ReflectConfig
 from verl_reflect.records.transcripts import Transcript
+from verl_reflect.rollout.places import Attempt
 from verl_reflect.training import lookout
-from verl_reflect.training.account import Group, StepAccount
+from verl_reflect.training.account import NOT_REPORTED, Group, StepAccount
+from verl_reflect.training.dispatch import DISPATCH
 from verl_reflect.training.guards import Watch
+from verl_reflect.training.live import LiveStep
 from verl_reflect.training.metrics import Reflection, reflection_metrics
-from verl_reflect.training.queue import VALIDATION, Batch, GroupQueue, by_group
+from verl_reflect.training.queue import VALIDATION, Batch, GroupQueue, Seen, by_group
 from verl_reflect.training.run_folders import Claim
 from verl_reflect.training.transcript_folders import TranscriptFolders
 from verl_reflect.training.turn_faults import TurnFaults
@@ -51,10 +54,10 @@ class ReflectReplayBuffer(GroupQueue):
     def __init__(self, *, sampler_kwargs: DictConfig, **trainer_arguments: Any):
         super().__init__(sampler_kwargs=sampler_kwargs, **trainer_arguments)
         self._settings = ReflectConfig.from_config(sampler_kwargs)
-        self._replaceable = self._settings.max_replaced_groups * sampler_kwargs.train_batch_size
-        live = self._settings.first_attempt is not FirstAttempt.dataset
-        self._attempts_if_solved = self._settings.max_attempts if live else 0
-        self._account = StepAccount(self._attempts_if_solved)
+        places = sampler_kwargs.train_batch_size
+        self._replaceable = self._settings.max_replaced_groups * places
+        self._live = LiveStep(places, places + self._replaceable)
+        self._account = StepAccount()
         config = OmegaConf.select(sampler_kwargs, WHOLE_CONFIGURATION)
         self._claim = Claim(config)
         self._transcripts = TranscriptFolders(config.trainer, self._claim.start)
@@ -75,7 +78,7 @@ class ReflectReplayBuffer(GroupQueue):
             RunDiedError: sessions failed because a process of the run died.
             GuardCrossedError: one of `reflect.guards` stops the run.
         """
-        self._account = StepAccount(self._attempts_if_solved)
+        self._account = StepAccount()
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if not batch.keys:
             self._look_for_deaths()
@@ -85,26 +88,46 @@ class ReflectReplayBuffer(GroupQueue):
         sessions = self.sessions(batch.keys, partition_id, global_steps)
         self._transcripts.write(sessions, global_steps, partition_id == VALIDATION)
         if partition_id != VALIDATION:
+            if DISPATCH.usher:
+                self._live.end(DISPATCH.usher)
             trained_tokens = sum(tag["response_len"] for tag in batch.tags)
             metrics |= self._metrics(sessions, trained_tokens)
             self._watch.look(global_steps, metrics)
         return batch, metrics
 
-    def note_replaced(self, solved: set[str], failed: set[str], flat: list[list[Transcript]]) -> None:
-        """Count them. Raises OutOfFailuresError when they are too many, or RunDiedError if that is why."""
-        for uid in solved:
-            self._account.solved(uid)
-        for uid in failed:
+    def replace(self, count: int) -> None:
+        """One for one where attempts come from the data; live ones are handed out as `look` sees fit."""
+        if not DISPATCH.usher:
+            self.hand_out(count)
+
+    def look(self, seen: Seen) -> Set[str] | None:
+        """Count what is thrown away and, with live attempts, hand out more.
+
+        Raises OutOfFailuresError when that is too much, or RunDiedError if that is why.
+        """
+        if not DISPATCH.usher:
+            self._note(seen, dict.fromkeys(seen.without_rows, NOT_REPORTED))
+            return seen.ready
+        look = self._live.look(DISPATCH.usher, seen)
+        self._note(seen, look.attempts)
+        if look.more:
+            self.hand_out(look.more)
+        return look.batch
+
+    def _note(self, seen: Seen, attempts: Mapping[str, Attempt]) -> None:
+        for uid, attempt in attempts.items():
+            self._account.ended(uid, attempt)
+        for uid in seen.failed:
             self._account.failed(uid)
-        for sessions in flat:
+        for sessions in seen.flat.values():
             self._account.flat(Group(sessions))
         replaced = self._account.replaced
         if replaced.total() > self._replaceable:
             self._look_for_deaths()
-            seen = ", ".join(f"{count} {kind}" for kind, count in replaced.items())
+            counts = ", ".join(f"{count} {kind}" for kind, count in replaced.items())
             raise OutOfFailuresError(
                 f"One training step went through more than {self._replaceable} groups without finding a full batch "
-                f"({seen}). Solved: the data run out of failures, add harder tasks. Failed: see the errors above. "
+                f"({counts}). Solved: the data run out of failures, add harder tasks. Failed: see the errors above. "
                 "All_pass, all_fail: all reflections of a group earned the same. reflect.max_replaced_groups is the "
                 "limit."
             )
@@ -122,9 +145,13 @@ class ReflectReplayBuffer(GroupQueue):
         metrics["reflect/groups_all_fail"] = flat["all_fail"] / len(groups)
         metrics |= self._turn_faults.look([group.sessions for group in groups])
         self._account.kept(groups)
+        metrics["reflect/largest_worker_share"] = DISPATCH.largest_share
         of_reflections = reflection_metrics(_reflections(sessions), self._settings.expected_reflection_length)
         metrics |= {f"reflect/{name}": value for name, value in of_reflections.items()}
-        return metrics | self._account.metrics(trained_tokens)
+        metrics |= self._account.metrics(trained_tokens)
+        if "reflect/attempts_made" in metrics:
+            metrics["reflect/longest_attempt_chain"] = float(self._live.longest_chain)
+        return metrics
 
 
 def _reflections(sessions: Sequence[Transcript]) -> list[Reflection]:
