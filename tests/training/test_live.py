@@ -20,7 +20,7 @@ def simulated() -> Iterator[Any]:
         return made[-1]
 
     yield simulation
-    for each in made:
+    for each in reversed(made):  # the first put back what was there before
         each.close()
 
 
