@@ -12,7 +12,7 @@ import pytest
 import ray
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 
-from verl_reflect.training.deaths import Actors, Death, cause
+from verl_reflect.training.deaths import Actors, Death, cause, death_of
 
 SECONDS = 20.0
 
@@ -82,6 +82,9 @@ def test_an_actor_that_is_killed_is_told_once_with_its_place_and_why() -> None:
     )
     assert f"process {pid}" in death.why and "\n" not in str(death)
     assert not actors.dead()
+    with pytest.raises(ActorDiedError) as asked:
+        ray.get(victim.pid.remote())
+    assert death_of(asked.value) == death, "verl's own call says as much"
 
 
 def test_an_actor_that_is_busy_is_alive_until_it_dies() -> None:

@@ -28,7 +28,7 @@ def test_a_death_is_told_in_its_own_words(times: int) -> None:
 
 @pytest.mark.parametrize("times", [0, 1, 2])
 def test_a_death_that_verl_saw_first_is_a_sentence_too(times: int) -> None:
-    with pytest.raises(SystemExit, match=r"^verl-reflect: A process of the run died: .*resume_mode=auto") as ended:
+    with pytest.raises(SystemExit, match=r"^verl-reflect: a process of the run died: .*resume_mode=auto") as ended:
         end(raised_by_an_actor(ActorDiedError(), times))
     assert "\n" not in str(ended.value.code)
 

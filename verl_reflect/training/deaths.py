@@ -50,10 +50,19 @@ def cause(error: RayError) -> str:
 
 def _place(error: RayError) -> str:
     """`node 10.0.0.1, process 4711`, as far as Ray's message has them."""
-    lines = (line.strip().partition(": ") for line in str(error).splitlines())
-    named = {key: value for key, _, value in lines}
     told = (("ip", "node"), ("pid", "process"))
-    return ", ".join(f"{word} {named[key]}" for key, word in told if key in named) or "no more is known"
+    return ", ".join(f"{word} {_told(error)[key]}" for key, word in told if key in _told(error)) or "no more is known"
+
+
+def _told(error: RayError) -> dict[str, str]:
+    """The lines `key: value` of Ray's message."""
+    lines = (line.strip().partition(": ") for line in str(error).splitlines())
+    return {key: value for key, separator, value in lines if separator}
+
+
+def death_of(error: RayError) -> Death:
+    """What Ray raises for a call to an actor that died, as its death."""
+    return Death(_told(error).get("name", "a process of the run"), cause(error))
 
 
 def engine_runs(server: Any) -> bool:

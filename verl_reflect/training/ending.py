@@ -25,7 +25,7 @@ def said(error: Exception) -> str | None:
     """Why a run ended, in a sentence; None for an error that only a traceback explains."""
     from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, TaskCancelledError
 
-    from verl_reflect.training.deaths import cause
+    from verl_reflect.training.deaths import death_of
     from verl_reflect.training.lookout import WHAT_NOW, RunDiedError, last_word
 
     while isinstance(error, RayTaskError):  # of an actor that asked an actor
@@ -33,5 +33,5 @@ def said(error: Exception) -> str | None:
     if isinstance(error, RunDiedError):
         return str(error)
     if isinstance(error, RayActorError | OutOfMemoryError):
-        return last_word() or f"A process of the run died: {cause(error)}. {WHAT_NOW}"
+        return last_word() or f"{death_of(error)}. {WHAT_NOW}"
     return last_word() if isinstance(error, TaskCancelledError) else None
