@@ -21,8 +21,8 @@ def check_reward(run: Run) -> str:
         loaded = function.load()
     except (Exception, SystemExit) as error:  # importing a user's module can raise anything
         raise UnfitError(
-            f"The reward function {function.path}:{function.name} cannot be loaded: {' '.join(str(error).split())}; mend "
-            f"it, or set {SECTION}.path and {SECTION}.name."
+            f"The reward function {function.path}:{function.name} cannot be loaded: {' '.join(str(error).split())}; "
+            f"mend it, or set {SECTION}.path and {SECTION}.name."
         ) from error
     _check_signature(function, loaded)
     return f"{function.path}:{function.name}"
