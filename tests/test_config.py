@@ -105,7 +105,7 @@ def test_the_recipe_states_the_defaults_of_the_dataclass() -> None:
         ),
         ("reflect.guards=[{metric: reflect/acc}]", "The guard of reflect/acc in reflect.guards needs either below or"),
         ("reflect.guards=[{metric: reflect/acc, below: low}]", "cannot be read: Value 'low'"),
-        ("reflect.guards=reflect/acc", "The reflect section cannot be read"),
+        ("reflect.guards=reflect/acc", "reflect.guards cannot be read"),
         ("reflect.expected_reflection_tokens=16", "is 16; it must be at least 1 and less than reflect.max_reflection"),
         ("reflect.expected_reflection_tokens=0", "is 0; it must be at least 1"),
     ],

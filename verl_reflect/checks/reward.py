@@ -20,7 +20,10 @@ def check_reward(run: Run) -> str:
     if problem := why_unloadable(run.config, run.settings):  # asked in a process of its own, for it may do anything
         if function.judges_by_task:
             raise UnfitError(problem)
-        raise UnfitError(f"The reward function {function} cannot be loaded: {problem}.")
+        raise UnfitError(
+            f"The reward function {function} cannot be loaded: {problem}; mend it, or set {SECTION}.path and "
+            f"{SECTION}.name."
+        )
     _check_signature(function, function.load())
     return str(function)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from verl_reflect.finding import Finding
 
@@ -70,7 +70,7 @@ def end_like_an_interrupt() -> None:
 
 def print_findings(findings: Sequence[Finding]) -> int:
     """Print a line for each, and return the exit code: 1 if one is not fit."""
-    table = Table("", "check", "remark", box=None, pad_edge=False)
+    table = Table("", "check", Column("remark", overflow="fold"), box=None, pad_edge=False)
     for finding in findings:
         mark = "[red]no[/]" if not finding.fit else "[yellow]??[/]" if finding.doubtful else "[green]ok[/]"
         table.add_row(mark, finding.check, escape(finding.remark))

@@ -61,7 +61,7 @@ class Journal(Generic[Piece]):
                 began = datetime.now(timezone.utc).isoformat(timespec="seconds")
                 lines = [_line({**belongs_to, BEGAN: began})]
                 self._file.append(lines)
-            self.run = _identity(lines[0])
+            self.run = _identity(lines[0].rstrip(b"\n"))
         except BaseException:
             self._file.close()
             raise
