@@ -44,7 +44,7 @@ QUESTIONS = {
 }
 
 COMMANDS: dict[str, tuple[list[str], str]] = {
-    "doctor": ([*MODEL, "+hardware=cpu", *FILES], ""),
+    "doctor": ([*MODEL, "+hardware=cpu", *FILES, "data.train_batch_size=6"], ""),
     "demo": ([], "runs/demo"),
     "check-task": ([COUNTDOWN, "--source", "given/countdown.jsonl"], ""),
     "mine": ([*MODEL, *FILES], "data"),

@@ -1,5 +1,6 @@
 """Which groups a training step gets. The queue is a dictionary here; the end-to-end test has the real one."""
 
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -362,6 +363,7 @@ def test_a_guard_stops_training_and_not_validation(queue: Queue, make_buffer: An
     guard = "reflect.guards=[{metric: reflect/unique_reflections, below: 0.6, steps: 2, action: stop}]"
     queue.group("a", [1, 0])
     make_buffer(no_refill, guard, "trainer.save_freq=1").sample(1, "train", 1)
+    gc.collect()  # the first run has ended, and with it its claim to the folders
     resumed = make_buffer(no_refill, guard, "trainer.save_freq=1")
     queue.group("b", [1, 0], partition="val")
     resumed.sample(1, "val", 1)

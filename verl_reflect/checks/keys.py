@@ -208,6 +208,7 @@ KEYS: dict[str, Kind] = {
             "log_prob_max_token_len_per_gpu": whole(1, optional=True),
             "log_prob_micro_batch_size_per_gpu": whole(1, optional=True),
             "agent.num_workers": whole(1),
+            "trace.backend": replace(TEXT, optional=True, may_be_absent=True),
             "agent.default_agent_loop": TEXT,
             "agent.agent_loop_config_path": MAYBE_TEXT,
             "agent.agent_loop_manager_class": MAYBE_TEXT,

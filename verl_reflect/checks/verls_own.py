@@ -2,11 +2,15 @@
 
 import contextlib
 import io
+import re
 import warnings
 
 from hydra.errors import InstantiationException
+from omegaconf import OmegaConf
 
 from verl_reflect.checks.run import Run, UnfitError
+
+_UNKNOWN_KEY = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
 def check_verls_own(run: Run) -> str:
@@ -15,6 +19,8 @@ def check_verls_own(run: Run) -> str:
     from verl.utils.config import omega_conf_to_dataclass, validate_config
 
     config = run.config
+    if not OmegaConf.is_dict(config.critic):
+        raise UnfitError(f"critic is {config.critic!r} and must be a section, as verl's own is; remove the override.")
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -22,6 +28,8 @@ def check_verls_own(run: Run) -> str:
             omega_conf_to_dataclass(config.actor_rollout_ref.rollout)
     except InstantiationException as error:
         place = str(error).rpartition("full_key: ")[2]
+        if unknown := _UNKNOWN_KEY.search(str(error)):
+            place = f"{place}.{unknown[1]}"
         raise UnfitError(f"verl refuses {place}: {_in_short(error.__cause__ or error)}") from error
     except Exception as error:  # verl asserts, and raises errors of every kind
         raise UnfitError(f"verl refuses the configuration: {_in_short(error)}") from error

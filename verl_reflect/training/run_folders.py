@@ -159,7 +159,12 @@ class Claim:
 def plain(config: DictConfig) -> dict[str, Any]:
     """What a run's identity is made of."""
     found = {name: config[name] for name in _SECTIONS if name in config}
-    return {name: OmegaConf.to_container(section, resolve=True) for name, section in found.items()}
+    return {name: _plain_section(section) for name, section in found.items()}
+
+
+def _plain_section(section: Any) -> Any:
+    """What is no section stays as it is: other checks say so."""
+    return OmegaConf.to_container(section, resolve=True) if OmegaConf.is_config(section) else section
 
 
 def _saves(config: DictConfig) -> bool:
