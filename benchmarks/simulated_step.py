@@ -251,6 +251,8 @@ class RemoteCalls:
 class SimulatedJudge:
     """Believes what the answer says of itself, at once."""
 
+    looks_at_reflections = True
+
     async def __call__(self, response: str, **_: Any) -> Judgement:
         passed = response.startswith("8")
         return Judgement(float(passed), passed)
