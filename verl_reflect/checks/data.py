@@ -2,12 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as parquet
 
+from verl_reflect.checks.files import is_remote, open_files
 from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.config import FirstAttempt
 from verl_reflect.finding import Doubt
@@ -18,6 +19,17 @@ from verl_reflect.rollout.judge import RewardFunction
 from verl_reflect.tasks.registry import task_for
 
 ROWS_LOOKED_AT = 256
+
+
+def rows_of(named: Iterable[tuple[str, str]]) -> int | None:
+    """Rows of these (key, path) together; None if one of the files is fetched only when the run starts.
+
+    Raises:
+        UnfitError: one is not there, cannot be read or has no rows.
+    """
+    files = list(named)
+    counts = [file.count for file in open_files(files)]
+    return None if any(is_remote(path) for _, path in files) else sum(counts)
 
 
 def check_data(run: Run) -> str:
