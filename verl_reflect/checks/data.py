@@ -1,24 +1,24 @@
-"""Checks of a run's data files: columns, verdicts, lengths, and whose failures they hold."""
+"""Checks of a run's data: files that verl can read together, rows that can be asked and judged."""
 
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
-import pyarrow.parquet as parquet
+import yaml
+from omegaconf import ListConfig
 
-from verl_reflect.checks.files import is_remote, open_files
+from verl_reflect.checks.failures import check_attempts
+from verl_reflect.checks.files import READ, DataFile, Row, is_remote, open_files, rows_of_piece
+from verl_reflect.checks.rows import TAKEN, Expected, fault_of, odd_rows
 from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.config import FirstAttempt
 from verl_reflect.finding import Doubt
-from verl_reflect.records.model_identity import ModelIdentity, template_hash
-from verl_reflect.records.parquet import card_path
-from verl_reflect.rollout.chat_template import offer_tools
 from verl_reflect.rollout.judge import RewardFunction
+from verl_reflect.rollout.ways import WAYS
 from verl_reflect.tasks.registry import task_for
 
-ROWS_LOOKED_AT = 256
+TRAINING = "data.train_files"
+ROWS_JUDGED = 256
 
 
 def rows_of(named: Iterable[tuple[str, str]]) -> int | None:
@@ -33,135 +33,166 @@ def rows_of(named: Iterable[tuple[str, str]]) -> int | None:
 
 
 def check_data(run: Run) -> str:
-    """Every data file is there, has the columns, and its first rows can be judged."""
-    counts = []
-    for key, path in run.files():
-        if not os.path.isfile(path):
-            raise UnfitError(f"{key}: there is no file {path}; make it (`verl-reflect data`) or set {key}.")
-        if not path.endswith(".parquet"):
-            counts.append(f"{os.path.basename(path)} (not looked into)")
-            continue
-        table = parquet.ParquetFile(path)
-        _check_columns(run, key, path, set(table.schema_arrow.names))
-        rows = next(table.iter_batches(batch_size=ROWS_LOOKED_AT), None)
-        if rows is None or rows.num_rows == 0:
-            raise UnfitError(f"{key}: {path} has no rows.")
-        _check_rows(run, key, path, rows.to_pylist())
-        counts.append(f"{os.path.basename(path)} ({table.metadata.num_rows} rows)")
-    return ", ".join(counts)
+    """Every data file is there and has the columns, every row can be asked, and the first ones can be judged."""
+    _check_names(run)
+    counts, doubts = list[str](), list[str]()
+    for key in (TRAINING, "data.val_files"):
+        first: DataFile | None = None
+        for file in open_files(each for each in run.files() if each[0] == key):
+            doubts += check_file(run, file)
+            doubts += _check_attempts(run, file)
+            first = first or file
+            _check_together(first, file)
+            counts.append(f"{file.path.rpartition('/')[2]} ({file.count} rows)")
+    counts += [f"{path} (not looked into)" for _, path in run.files() if is_remote(path)]
+    return Doubt(" ".join(doubts)) if doubts else ", ".join(counts)
 
 
-def _check_columns(run: Run, key: str, path: str, columns: set[str]) -> None:
+def check_file(run: Run, file: DataFile, *, reflects: bool = True) -> list[str]:
+    """Look at all rows of a file, and return what is doubtful of them.
+
+    Args:
+        reflects: The model is asked to reflect on its failures at them.
+
+    Raises:
+        UnfitError: a column is missing, or a row cannot be asked, judged or handed on.
+    """
+    _check_columns(run, file)
+    doubts = _check_rows(file, _expected(run, file, reflects))
+    _check_verdicts(run, file)
+    return doubts
+
+
+def _check_names(run: Run) -> None:
+    """What verl says of a file by its name alone. It takes the name as it is: `~` is no one's home there."""
+    for key in (TRAINING, "data.val_files"):
+        paths = run.config.data[key.removeprefix("data.")]
+        for path in paths if isinstance(paths, ListConfig) else [paths]:
+            if str(path).startswith("~"):
+                raise UnfitError(f"{key}: verl does not know what {path} begins with; write $HOME or the whole path.")
+            if not str(path).endswith(READ) and not is_remote(str(path)):
+                raise UnfitError(f"{key}: verl reads files that end in {', '.join(READ)}, which {path} does not.")
+    if run.settings.sampler == "edge" and run.config.data.train_files == run.config.data.val_files:
+        raise UnfitError(
+            f"data.val_files are data.train_files ({run.config.data.train_files}), and reflect.sampler=edge cannot "
+            "tell a validation on them from the training; name a copy, or set reflect.sampler=uniform."
+        )
+
+
+def _check_attempts(run: Run, file: DataFile) -> list[str]:
+    """Those that this run shows to the model. A validation always takes the stored ones that there are."""
+    source = run.settings.first_attempt
+    if file.key == TRAINING and source is FirstAttempt.live:
+        return []
+    return check_attempts(run, file, needed=file.key == TRAINING and source is FirstAttempt.dataset)
+
+
+def _check_columns(run: Run, file: DataFile) -> None:
     needed = {run.config.data.prompt_key, "data_source", "reward_model"}
-    if key == "data.train_files" and run.settings.first_attempt is FirstAttempt.dataset:
+    if file.key == TRAINING and run.settings.first_attempt is FirstAttempt.dataset:
         needed.add("first_attempt")
-    missing = ", ".join(sorted(needed - columns))
-    if not missing:
-        return
-    advice = "set reflect.first_attempt=live or add the failed attempts" if missing == "first_attempt" else "add it"
-    raise UnfitError(f"{key}: {path} has no column {missing}; {advice}.")
-
-
-def _check_rows(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> None:
-    function = RewardFunction.from_config(run.config)
-    for number, row in enumerate(rows):
-        place = f"{key}: row {number} of {path}"
-        if "ground_truth" not in (row["reward_model"] or {}):
-            raise UnfitError(f"{place} has no reward_model.ground_truth; add it.")
-        if not function.judges_by_task:
-            _check_wording(run, place, row["data_source"])
-            continue  # a user's function is not run in the driver
-        attempt = row.get("first_attempt")
-        try:
-            result = function.load()(
-                row["data_source"], attempt or "", row["reward_model"]["ground_truth"], **function.kwargs
-            )
-        except ValueError as error:
-            raise UnfitError(f"{place} cannot be judged: {error}") from error
-        if attempt is not None and result["score"] >= run.settings.success_threshold:
-            raise UnfitError(
-                f"{place} has a first_attempt that passes, so there is nothing to reflect on; remove the row."
-            )
-
-
-def check_prompts(run: Run) -> str:
-    """The first prompts of each data file are not too long."""
-    for key, path in run.files():
-        if path.endswith(".parquet") and os.path.isfile(path):
-            rows = next(parquet.ParquetFile(path).iter_batches(batch_size=ROWS_LOOKED_AT))
-            _check_prompt_lengths(run, key, path, rows.to_pylist())
-    return f"data.max_prompt_length={run.config.data.max_prompt_length}"
-
-
-def _check_prompt_lengths(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> None:
-    """verl leaves out the rows whose messages are too long, and does not see their tools."""
-    limit = run.config.data.max_prompt_length
-    plain = [_prompt_tokens(run, {**row, "tools": None}) for row in rows]
-    if min(plain) > limit:
+    if missing := ", ".join(sorted(needed.difference(file.names))):
+        advice = "set reflect.first_attempt=live or add the failed attempts" if missing == "first_attempt" else "add it"
+        raise UnfitError(f"{file.key}: {file.path} has no column {missing}; {advice}.")
+    if taken := sorted(TAKEN.intersection(file.names)):
         raise UnfitError(
-            f"{key}: none of the first {len(rows)} prompts of {path} fits data.max_prompt_length={limit}; the shortest "
-            f"takes {min(plain)} tokens."
+            f"{file.key}: {file.path} has the column {taken[0]}, a name that verl's agent loop uses itself; rename it."
         )
-    with_tools = [_prompt_tokens(run, row) for row in rows if row.get("tools")]
-    if with_tools and max(with_tools) > limit:
-        raise UnfitError(
-            f"{key}: a prompt of {path} takes {max(with_tools)} tokens with its functions, and "
-            f"data.max_prompt_length is {limit}; raise it."
-        )
+    if len(set(file.names)) < len(file.names):
+        raise UnfitError(f"{file.key}: {file.path} has two columns of one name among {', '.join(file.names)}.")
+    if strange := file.strange_column:
+        raise UnfitError(f"{file.key}: {file.path} has the column {strange}, a type that verl cannot read; change it.")
 
 
-def _prompt_tokens(run: Run, row: dict[str, Any]) -> int:
-    tools = json.loads(row["tools"]) if row.get("tools") else None
-    messages, tools = offer_tools(run.tokenizer, [dict(message) for message in row[run.config.data.prompt_key]], tools)
-    kwargs = dict(run.config.data.get("apply_chat_template_kwargs") or {})
-    rendered = run.tokenizer.apply_chat_template(
-        messages, tools=tools, tokenize=False, add_generation_prompt=True, **kwargs
+def _check_rows(file: DataFile, expected: Expected) -> list[str]:
+    doubts: dict[str, str] = {}
+    before = 0
+    for piece in file.pieces(expected.columns):
+        odd = odd_rows(piece, expected)
+        rows = rows_of_piece(piece) if odd else []
+        for number in odd:
+            fault = fault_of(rows[number], expected)
+            if fault and not isinstance(fault, Doubt):
+                raise UnfitError(f"{file.place(before + number)} {fault}")
+            if fault:
+                doubts.setdefault(fault, f"{file.place(before + number)} {fault}")
+        before += len(piece)
+    return list(doubts.values())
+
+
+def _expected(run: Run, file: DataFile, reflects: bool) -> Expected:
+    data = run.config.data
+    return Expected(
+        prompt_key=data.prompt_key,
+        media_keys=tuple(data.get(f"{kind}_key", f"{kind}s") for kind in ("image", "video", "audio")),
+        loops=frozenset((*(way.loop for way in WAYS.values()), *_loops_of_file(run))),
+        training=file.key == TRAINING,
+        data_source_fault=partial(_data_source_fault, run, reflects),
     )
-    return len(run.tokenizer.encode(rendered, add_special_tokens=False))
 
 
-def _check_wording(run: Run, place: str, data_source: str) -> None:
-    if run.settings.reflection_prompt is not None:
-        return
-    try:
-        task_for(data_source, run.settings.tasks)
-    except ValueError:
-        raise UnfitError(
-            f"{place} is of {data_source}, for which there is no task to ask for a reflection; "
-            "set reflect.reflection_prompt."
-        ) from None
+def _loops_of_file(run: Run) -> Iterator[str]:
+    """Names in `actor_rollout_ref.rollout.agent.agent_loop_config_path`, where users add their own."""
+    if path := run.rollout.agent.get("agent_loop_config_path"):
+        try:
+            with open(path, encoding="utf-8") as listed:
+                yield from (str(loop["name"]) for loop in yaml.safe_load(listed))
+        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+            raise UnfitError(
+                f"actor_rollout_ref.rollout.agent.agent_loop_config_path={path} cannot be read as a list of agent "
+                f"loops, each with a name ({type(error).__name__})."
+            ) from error
 
 
-def check_failure_set(run: Run) -> str:
-    """Stored first attempts are failures of the model that is trained, in the chat template that is used."""
-    if run.settings.first_attempt is FirstAttempt.live:
-        return "first attempts are made by the model that is trained"
-    doubts, mined = [], 0
-    for path in (Path(path) for key, path in run.files() if key == "data.train_files"):
-        card = _card_of_mining(path)
-        mined += bool(card)
-        doubts += [f"{path.name} {doubt}" for doubt in _doubts(run, card)] if card else []
-    if doubts:
-        return Doubt("; ".join(doubts) + ". Mine anew with `verl-reflect mine`, or know what you do.")
-    return "mined from this model" if mined else "no card says which model failed"
-
-
-def _card_of_mining(path: Path) -> Mapping[str, Any] | None:
-    """What `verl-reflect mine` wrote beside a file; None if it is not of its making."""
-    try:
-        card = json.loads(card_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+def _data_source_fault(run: Run, reflects: bool, source: str) -> str | None:
+    """There must be a task that judges, or that at least asks for a reflection."""
+    judged_by_task = RewardFunction.from_config(run.config).judges_by_task
+    if not judged_by_task and (run.settings.reflection_prompt is not None or not reflects):
         return None
-    return card.get("mined") if isinstance(card, dict) else None
+    try:
+        task_for(source, run.settings.tasks)
+    except ValueError as error:
+        if judged_by_task:
+            return f"cannot be judged: {error}"
+        return f"is of {source}, for which there is no task to ask for a reflection; set reflect.reflection_prompt."
+    return None
 
 
-def _doubts(run: Run, mined: Mapping[str, Any]) -> Iterator[str]:
-    origin, trained = ModelIdentity(**mined["model"]), ModelIdentity.of(run.model.path)
-    if origin.differs_from(trained):
-        yield f"holds failures of another model ({origin.path}) than is trained ({trained.path})"
-    template = template_hash(run.tokenizer.chat_template, run.config.data.get("apply_chat_template_kwargs") or {})
-    if mined["chat_template"] != template:
-        yield "was mined with another chat template"
-    tokens, limit = mined["sampling"]["max_tokens"], run.settings.max_attempt_tokens
-    if tokens > limit:
-        yield f"has attempts of up to {tokens} tokens, which reflect.max_attempt_tokens={limit} cuts"
+def _check_verdicts(run: Run, file: DataFile) -> None:
+    """The first rows can be judged, and their first attempts are failures."""
+    function = RewardFunction.from_config(run.config)
+    if not function.judges_by_task:
+        return  # a user's function is not run in the driver
+    judge = partial(function.load(), **function.kwargs)
+    trains_on_failures = file.key == TRAINING and run.settings.first_attempt is not FirstAttempt.live
+    for number, row in enumerate(file.first(ROWS_JUDGED)):
+        score = _score(judge, file.place(number), row)
+        if trains_on_failures and row.get("first_attempt") is not None and score >= run.settings.success_threshold:
+            raise UnfitError(
+                f"{file.place(number)} has a first_attempt that passes, so there is nothing to reflect on; "
+                "remove the row."
+            )
+
+
+def _score(judge: Callable[..., Any], place: str, row: Row) -> float:
+    attempt, truth = row.get("first_attempt"), row["reward_model"]["ground_truth"]
+    try:
+        return float(judge(row["data_source"], attempt if isinstance(attempt, str) else "", truth)["score"])
+    except Exception as error:  # a user's task can raise anything
+        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise UnfitError(f"{place} cannot be judged: {said}") from error
+
+
+def _check_together(first: DataFile, other: DataFile) -> None:
+    """verl puts the files of a key together, and wants one type for each of their columns."""
+    from datasets import Dataset, Features, concatenate_datasets
+
+    for name in first.features.keys() & other.features.keys():
+        types = [first.features[name], other.features[name]]
+        try:
+            concatenate_datasets([Dataset.from_dict({name: [None]}, features=Features({name: each})) for each in types])
+        except ValueError as error:
+            raise UnfitError(
+                f"{other.key}: the column {name} of {other.path} is {types[1]}, and that of {first.path} is "
+                f"{types[0]}; write both in the same way."
+            ) from error

@@ -18,7 +18,9 @@ from verl_reflect.checks.config import (
     check_trainer,
     check_verl,
 )
-from verl_reflect.checks.data import check_data, check_failure_set, check_prompts
+from verl_reflect.checks.data import check_data
+from verl_reflect.checks.failures import check_failure_set
+from verl_reflect.checks.prompts import check_prompts
 from verl_reflect.checks.run import Run
 
 CHECKS: dict[str, Callable[[Run], str]] = {

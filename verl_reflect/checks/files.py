@@ -8,9 +8,8 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
@@ -27,7 +26,7 @@ ROWS_AT_ONCE = 1_000
 """Of JSON."""
 
 Row = dict[str, Any]
-Piece = pa.RecordBatch | list[Row]
+Piece: TypeAlias = "pa.RecordBatch | list[Row]"
 """Consecutive rows: parquet's as columns, JSON's as they are, because one column of theirs may hold several types."""
 
 
@@ -63,9 +62,18 @@ class DataFile:
         rows = (row for piece in self.pieces(self.names) for row in rows_of_piece(piece))
         return list(islice(rows, count))
 
-    @cached_property
+    @property
     def features(self) -> Any:
-        """What `datasets` makes of the columns. Raises UnfitError for a type that it does not know."""
+        """What `datasets` makes of the columns that it can read."""
+        raise NotImplementedError
+
+    @property
+    def strange_column(self) -> str | None:
+        """A column that `datasets` cannot read, with its type."""
+        return None
+
+    def table(self) -> pa.Table:
+        """The whole file. Raises UnfitError where it is corrupt, or where a column holds several types."""
         raise NotImplementedError
 
     @contextmanager
@@ -93,6 +101,8 @@ class ParquetData(DataFile):
             self._file = parquet.ParquetFile(path)
             self.names = self._file.schema_arrow.names
             self.count = self._file.metadata.num_rows
+        if self.count and not self._file.metadata.row_group(0).num_rows:  # `datasets` takes its batch size from there
+            raise UnfitError(f"{key}: {path} begins with an empty row group, at which verl stops; make the file anew.")
 
     def pieces(self, columns: Sequence[str]) -> Iterator[Piece]:
         """See DataFile."""
@@ -112,13 +122,29 @@ class ParquetData(DataFile):
         each = sum(group.total_byte_size for group in groups) // max(self.count, 1)
         return int(min(MOST_ROWS, max(1, PIECE_BYTES // max(each, 1))))
 
-    @cached_property
+    @property
     def features(self) -> Any:
         """See DataFile."""
         from datasets import Features
 
+        return Features.from_arrow_schema(self._file.schema_arrow)
+
+    @property
+    def strange_column(self) -> str | None:
+        """See DataFile."""
+        from datasets import Features
+
+        for field in self._file.schema_arrow:
+            try:
+                Features.from_arrow_schema(pa.schema([field]))
+            except Exception:  # that of a type which it does not know is of several kinds
+                return f"{field.name} of {field.type}"
+        return None
+
+    def table(self) -> pa.Table:
+        """See DataFile."""
         with self._readable():
-            return Features.from_arrow_schema(self._file.schema_arrow)
+            return self._file.read()
 
 
 class JsonData(DataFile):
@@ -143,10 +169,15 @@ class JsonData(DataFile):
             for start in range(0, self.count, ROWS_AT_ONCE):
                 yield list(chosen.select(range(start, min(start + ROWS_AT_ONCE, self.count))))
 
-    @cached_property
+    @property
     def features(self) -> Any:
         """See DataFile."""
         return self._rows.features
+
+    def table(self) -> pa.Table:
+        """See DataFile."""
+        with self._readable():
+            return pa.Table.from_pylist(list(self._rows))
 
 
 def open_file(key: str, path: str) -> DataFile:

@@ -1,12 +1,12 @@
 """A row as token ids and an answer as words, both as the agent loop of the training makes them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from verl_reflect.checks.run import Run
 from verl_reflect.rollout.chat_template import before_special, offer_tools, special_ids
+from verl_reflect.rollout.session import functions_of, messages_of
 
 
 class Prompts:
@@ -29,8 +29,7 @@ class Prompts:
 
     def encode(self, row: Mapping[str, Any]) -> list[int]:
         """The ids of a row's messages and tools, ending where the model is to answer."""
-        tools = json.loads(row["tools"]) if row.get("tools") else None
-        messages, tools = offer_tools(self._tokenizer, [dict(each) for each in row[self._prompt_key]], tools)
+        messages, tools = offer_tools(self._tokenizer, messages_of(row[self._prompt_key]), functions_of(row))
         return list(self._builder.build_initial_tokens(messages, tools=tools))
 
     def words(self, token_ids: Sequence[int]) -> str:
