@@ -49,7 +49,7 @@ def check_attempts(run: Run, file: DataFile, *, needed: bool) -> list[str]:
     Raises:
         UnfitError: for the first row whose attempt cannot be shown to this model.
     """
-    vocabulary = max(len(run.tokenizer), run.model_config.get_text_config().vocab_size)
+    vocabulary = _vocabulary(run) if "first_attempt_ids" in file.names else 0  # texts alone need no model
     tally, before = Tally(vocabulary, run.settings.max_attempt_tokens), 0
     for piece in file.pieces(COLUMNS):
         rows = _odd(piece, tally)
@@ -58,6 +58,10 @@ def check_attempts(run: Run, file: DataFile, *, needed: bool) -> list[str]:
                 raise UnfitError(f"{file.place(before + number)} {fault}")
         before += len(piece)
     return [*tally.doubts(Path(file.path).name), *_other_tokens(run, file)]
+
+
+def _vocabulary(run: Run) -> int:
+    return max(len(run.tokenizer), run.model_config.get_text_config().vocab_size)
 
 
 @dataclass
