@@ -9,7 +9,7 @@ from checked import good_config, refusal
 @pytest.mark.parametrize(
     ("assignment", "sentence"),
     [
-        ("actor_rollout_ref.actor.no_such_key=1", "verl refuses actor_rollout_ref.actor: "),
+        ("actor_rollout_ref.actor.no_such_key=1", "verl refuses actor_rollout_ref.actor.no_such_key: "),
         ("actor_rollout_ref.rollout.mode=sync", "verl refuses actor_rollout_ref.rollout: Rollout mode 'sync' has been"),
         ("actor_rollout_ref.rollout.expert_parallel_size=4", "expert_parallel_size must be equal to"),
     ],

@@ -9,13 +9,15 @@ from hostile_verifiers import AT_IMPORT
 from typer.testing import CliRunner
 
 from verl_reflect.cli.app import app
+from verl_reflect.cpu import callback
 from verl_reflect.demo.data import CHECKPOINT
 
 WHAT = ("exits", "is interrupted", "dies", "kills its parent")
 
 
 @pytest.fixture
-def overrides(tmp_path: Path) -> list[str]:
+def overrides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(callback, "use_cpu", lambda: None)  # it would make the whole test process one for CPUs
     row = {
         "data_source": "museum",
         "prompt": [{"role": "user", "content": "Make 29 from 3 5 8 ."}],

@@ -305,6 +305,7 @@ def test_all_servers_dead_ends_it_to_be_gone_on_with(evaluate: Evaluate, tokeniz
     class Dying(Model):
         async def generate(self, prompt_ids: Any, **sampling_params: Any) -> list[int]:
             if len(self.asked) == 10:
+                await asyncio.sleep(1.0)  # by then what was answered is judged and written
                 raise RuntimeError("the engine is dead")
             return await super().generate(prompt_ids, **sampling_params)
 

@@ -14,9 +14,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 LOOP_WORKER = """
-import asyncio, os, sys
+import asyncio, os, signal, sys
 from verl_reflect.rollout.judge import Judge
 from verl_reflect.rollout.reward_function import RewardFunction
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background ignore it
 
 async def main():
     judge = Judge(RewardFunction(sys.argv[1], "judge"), 1.0, 60.0)
@@ -52,7 +54,7 @@ def compute_score(**row):
     return {"score": 1, "detail": " ".join(os.path.realpath(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd"))}
 """
 ASKS = """
-import asyncio, os, sys
+import asyncio, os, signal, sys
 from verl_reflect.rollout.judge import Judge
 from verl_reflect.rollout.reward_function import RewardFunction
 

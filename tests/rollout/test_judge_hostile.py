@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ MEMORY = 2**28
 @contextmanager
 def unharmed() -> Iterator[None]:
     """This process is as it was, and has no more children."""
-    before = surroundings()
+    before, others = surroundings(), {each.pid for each in psutil.Process().children(recursive=True)}
     yield
     assert surroundings() == before
-    assert left_behind() == []
+    assert left_behind(others) == []
 
 
 def surroundings() -> tuple[Any, ...]:
@@ -40,11 +40,15 @@ def surroundings() -> tuple[Any, ...]:
     return os.getcwd(), dict(os.environ), umask, handlers, sys.getrecursionlimit(), sorted(os.listdir("/proc/self/fd"))
 
 
-def left_behind() -> list[str]:
-    """Processes of the judge's making that are still there, dead ones that nobody buried included."""
+def left_behind(others: Collection[int] = ()) -> list[str]:
+    """Processes of the judge's making that are still there, dead ones that nobody buried included.
+
+    `others` are children that this process had before: another test's.
+    """
     with_ours = [each for each in psutil.process_iter() if "verl_reflect.isolation" in " ".join(_words(each))]
     ours = [each for each in with_ours if _started_here(each)]
-    return [f"{each.pid} {_words(each)}" for each in (*ours, *psutil.Process().children(recursive=True))]
+    children = psutil.Process().children(recursive=True)
+    return [f"{each.pid} {_words(each)}" for each in (*ours, *children) if each.pid not in others]
 
 
 def _words(process: psutil.Process) -> list[str]:
