@@ -4,6 +4,7 @@ Without a lookout the first waits for ever: the trainer waits in a weight sync f
 engine. Of the second, a worker in an update, Ray tells the trainer, in a traceback.
 """
 
+import os
 import signal
 import subprocess
 import time
@@ -38,8 +39,9 @@ class Running:
     def __init__(self, training: ToyTraining):
         self.training = training
         command = [*training.command(), f"trainer.default_local_dir={training.folder / 'checkpoints'}"]
+        environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(training.metrics)}
         with open(training.log, "wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         self.seen: set[psutil.Process] = set()
 
     def family(self) -> set[psutil.Process]:
