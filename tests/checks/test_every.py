@@ -142,7 +142,7 @@ def test_bad_data_are_named_with_their_row(
     ("changes", "sentence"),
     [
         ({"prompt": [{"role": "user", "content": "1 " * 99}]}, "none of the first 1 prompts of"),
-        ({"tools": json.dumps([{"name": "f" * 99}])}, "tokens with its functions, and data.max_prompt_length is 32"),
+        ({"tools": json.dumps([{"name": "f" * 99}])}, "tokens, its functions included"),
     ],
 )
 def test_prompts_that_are_too_long_are_noticed(

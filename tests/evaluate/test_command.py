@@ -181,7 +181,7 @@ def test_a_folder_that_is_no_evaluation_is_refused_with_what_is_missing(tmp_path
     [
         (["--conditions", "reflekt"], 2, "reflekt is no condition"),
         (["--rounds", "40"], 1, "40 rounds can take"),
-        (["--data", "nowhere.parquet"], 1, "There is no file nowhere.parquet"),
+        (["--data", "nowhere.parquet"], 1, "--data: there is no file nowhere.parquet"),
         (["actor_rollout_ref.model.path=/no/such/folder"], 1, "There is no model folder /no/such/folder"),
         (["+forgetting=paper", "+forgetting.shots=8"], 1, "The forgetting section cannot be read"),
     ],

@@ -328,8 +328,8 @@ def test_answers_without_a_verdict_count_neither_way(
     judged = Judge.__call__
 
     async def unsure(self: Judge, response: str, **about: Any) -> Judgement:
-        index = (about["extra_info"] or {}).get("index")  # the look at the data before asks without
-        if index == 101 or (index == 104 and response == RIGHT):
+        index = about["extra_info"]["index"]
+        if response and (index == 101 or (index == 104 and response == RIGHT)):  # the look at the data asks about ""
             return Judgement(0.0, False, error="It took too long.")
         return await judged(self, response, **about)
 

@@ -20,7 +20,7 @@ from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from verl_reflect.checks.doctor import Finding
 from verl_reflect.checks.every import CHECKS
-from verl_reflect.checks.run import Run
+from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.cli.app import app
 from verl_reflect.demo.data import CHECKPOINT
 from verl_reflect.finding import Doubt
@@ -230,7 +230,7 @@ def test_the_preflight_warns_and_goes_on(mined: Any, overrides: list[str], capsy
     [
         (["--samples", "0"], 2, "samples is 0; it must be at least 1."),
         (["actor_rollout_ref.model.path=/no/such/folder"], 1, "There is no model folder /no/such/folder"),
-        (["--data", "nowhere.parquet"], 1, "There is no file nowhere.parquet"),
+        (["--data", "nowhere.parquet"], 1, "--data: there is no file nowhere.parquet"),
         (["reflect.no_such_key=1"], 1, "Could not override 'reflect.no_such_key'"),
         (["actor_rollout_ref.rollout.tensor_model_parallel_size=16"], 1, "A server takes 16 GPUs and trainer.nnodes"),
         (["reflect.tasks=[no_such_module:Task]"], 1, "cannot be imported"),
@@ -251,16 +251,16 @@ def test_a_process_of_its_own_finds_our_groups(overrides: list[str], tmp_path: P
     command = [sys.executable, "-c", code, "mine", "--data", "nowhere.parquet", *overrides]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.splitlines()[-1].startswith("verl-reflect: There is no file nowhere.parquet")
+    assert done.stderr.splitlines()[-1].startswith("verl-reflect: --data: there is no file nowhere.parquet")
 
 
 def test_rows_that_cannot_be_judged_are_named_before_anything_is_started(mined: Any, tmp_path: Path) -> None:
     for changed, sentence in (
-        ({"reward_model": {"ground_truth": {"target": "x", "numbers": [1]}}}, "Row 0 cannot be judged: 'target' must"),
-        ({"data_source": "chess"}, "There is no task for data_source 'chess'"),
+        ({"reward_model": {"ground_truth": {"target": "x", "numbers": [1]}}}, "cannot be judged: 'target' must"),
+        ({"data_source": "chess"}, "cannot be judged: There is no task for data_source 'chess'"),
     ):
         pq.write_table(pa.Table.from_pylist([{**rows(1)[0], **changed}]), tmp_path / "train.parquet")
-        with pytest.raises(ValueError, match=sentence):
+        with pytest.raises(UnfitError, match=f"row 0 of .*{sentence}"):
             mined()
 
 

@@ -73,10 +73,6 @@ def test_without_a_system_role_its_text_goes_in_front_of_the_first_user_turn(nam
     earlier = [ASK, {"role": "assistant", "content": "3"}, ASK]
     put, _ = opening([SYSTEM, *earlier], None)
     assert put == [{**ASK, "content": "Be brief.\n\nAdd 1 and 2."}, *earlier[1:]]
-    parts = {"role": "user", "content": [{"type": "text", "text": "Add."}]}
-    assert opening([SYSTEM, parts], None)[0] == [
-        {"role": "user", "content": [{"type": "text", "text": "Be brief.\n\n"}, {"type": "text", "text": "Add."}]}
-    ]
 
 
 def test_functions_without_a_place_and_a_role_go_in_front_too() -> None:
@@ -99,10 +95,3 @@ def test_a_template_that_drops_the_system_message_has_no_such_role() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokenizer, "chat_template", drops)
         assert not Opening(ChatTemplate(tokenizer)).system_role
-
-
-@pytest.mark.parametrize("kind", ["image", "video", "audio"])
-def test_more_than_text_is_refused(kind: str) -> None:
-    message = {"role": "user", "content": [{"type": kind, kind: "x"}, {"type": "text", "text": "What is this?"}]}
-    with pytest.raises(ValueError, match=f"A prompt has {kind}, and only text reaches the model"):
-        opening_of("Gemma 3")([message], None)

@@ -86,16 +86,19 @@ def test_each_command_names_what_is_checked(serving: Serve) -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"data_source": "chess"}, "There is no task for data_source 'chess'"),
-        ({"reward_model": {"ground_truth": {"target": "x", "numbers": [1]}}}, "Row 0 cannot be judged: 'target' must"),
+        ({"data_source": "chess"}, "cannot be judged: There is no task for data_source 'chess'"),
+        ({"reward_model": {"ground_truth": {"target": "x", "numbers": [1]}}}, "cannot be judged: 'target' must"),
+        ({"reward_model": '{"ground_truth": 1}'}, "has a reward_model that is text"),
+        ({"prompt": [{"role": "system", "content": "Make 29 ."}]}, "has a prompt without a message of the role user"),
+        ({"first_attempt_ids": [-1], "first_attempt": "29"}, "has the token id -1"),
     ],
 )
-def test_rows_that_cannot_be_judged_are_refused(
+def test_rows_that_cannot_be_asked_or_judged_are_refused(
     serving: Serve, data: Path, changed: dict[str, Any], sentence: str
 ) -> None:
     [row, *_] = pq.read_table(data).to_pylist()
     pq.write_table(pa.Table.from_pylist([{**row, **changed}]), data)
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(UnfitError, match=f"--data: row 0 of {data} {sentence}"):
         serving()
 
 

@@ -1,154 +1,177 @@
-"""Checks of a run's data files: columns, verdicts, lengths, and whose failures they hold."""
+"""Checks of a run's data: files that verl can read together, rows that can be asked and judged."""
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from functools import partial
 
-import pyarrow.parquet as parquet
+from omegaconf import ListConfig
 
+from verl_reflect.checks.agent_loop import agent_loops
+from verl_reflect.checks.failures import check_attempts
+from verl_reflect.checks.files import READ, DataFile, is_remote, open_files, rows_of_piece
+from verl_reflect.checks.rows import TAKEN, Expected, fault_of, odd_rows
 from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.config import FirstAttempt
 from verl_reflect.finding import Doubt
-from verl_reflect.records.model_identity import ModelIdentity, template_hash
-from verl_reflect.records.parquet import card_path
-from verl_reflect.rollout.chat import Chat
 from verl_reflect.rollout.judge import fault, judgements
 from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.tasks.registry import task_for
 
-ROWS_LOOKED_AT = 256
+TRAINING = "data.train_files"
+ROWS_JUDGED = 256
+
+
+def rows_of(named: Iterable[tuple[str, str]]) -> int | None:
+    """Rows of these (key, path) together; None if one of the files is fetched only when the run starts.
+
+    Raises:
+        UnfitError: one is not there, cannot be read or has no rows.
+    """
+    files = list(named)
+    counts = [file.count for file in open_files(files)]
+    return None if any(is_remote(path) for _, path in files) else sum(counts)
 
 
 def check_data(run: Run) -> str:
-    """Every data file is there, has the columns, and its first rows can be judged."""
-    counts = []
-    for key, path in run.files():
-        if not os.path.isfile(path):
-            raise UnfitError(f"{key}: there is no file {path}; make it (`verl-reflect data`) or set {key}.")
-        if not path.endswith(".parquet"):
-            counts.append(f"{os.path.basename(path)} (not looked into)")
-            continue
-        table = parquet.ParquetFile(path)
-        _check_columns(run, key, path, set(table.schema_arrow.names))
-        rows = next(table.iter_batches(batch_size=ROWS_LOOKED_AT), None)
-        if rows is None or rows.num_rows == 0:
-            raise UnfitError(f"{key}: {path} has no rows.")
-        _check_rows(run, key, path, rows.to_pylist())
-        counts.append(f"{os.path.basename(path)} ({table.metadata.num_rows} rows)")
-    return ", ".join(counts)
+    """Every data file is there and has the columns, every row can be asked, and the first ones can be judged."""
+    _check_names(run)
+    counts, doubts = list[str](), list[str]()
+    for key in (TRAINING, "data.val_files"):
+        first: DataFile | None = None
+        for file in open_files(each for each in run.files() if each[0] == key):
+            doubts += check_file(run, file)
+            doubts += _check_attempts(run, file)
+            first = first or file
+            _check_together(first, file)
+            counts.append(f"{file.path.rpartition('/')[2]} ({file.count} rows)")
+    counts += [f"{path} (not looked into)" for _, path in run.files() if is_remote(path)]
+    return Doubt(" ".join(doubts)) if doubts else ", ".join(counts)
 
 
-def _check_columns(run: Run, key: str, path: str, columns: set[str]) -> None:
+def check_file(run: Run, file: DataFile, *, reflects: bool = True) -> list[str]:
+    """Look at all rows of a file, and return what is doubtful of them.
+
+    Args:
+        reflects: The model is asked to reflect on its failures at them.
+
+    Raises:
+        UnfitError: a column is missing, or a row cannot be asked, judged or handed on.
+    """
+    _check_columns(run, file)
+    doubts = _check_rows(file, _expected(run, file, reflects))
+    _check_verdicts(run, file)
+    return doubts
+
+
+def _check_names(run: Run) -> None:
+    """What verl says of a file by its name alone. It takes the name as it is: `~` is no one's home there."""
+    for key in (TRAINING, "data.val_files"):
+        paths = run.config.data[key.removeprefix("data.")]
+        for path in paths if isinstance(paths, ListConfig) else [paths]:
+            if str(path).startswith("~"):
+                raise UnfitError(f"{key}: verl does not know what {path} begins with; write $HOME or the whole path.")
+            if not str(path).endswith(READ) and not is_remote(str(path)):
+                raise UnfitError(f"{key}: verl reads files that end in {', '.join(READ)}, which {path} does not.")
+    if run.settings.sampler == "edge" and run.config.data.train_files == run.config.data.val_files:
+        raise UnfitError(
+            f"data.val_files are data.train_files ({run.config.data.train_files}), and reflect.sampler=edge cannot "
+            "tell a validation on them from the training; name a copy, or set reflect.sampler=uniform."
+        )
+
+
+def _check_attempts(run: Run, file: DataFile) -> list[str]:
+    """Those that this run shows to the model. A validation always takes the stored ones that there are."""
+    source = run.settings.first_attempt
+    if file.key == TRAINING and source is FirstAttempt.live:
+        return []
+    return check_attempts(run, file, needed=file.key == TRAINING and source is FirstAttempt.dataset)
+
+
+def _check_columns(run: Run, file: DataFile) -> None:
     needed = {run.config.data.prompt_key, "data_source", "reward_model"}
-    if key == "data.train_files" and run.settings.first_attempt is FirstAttempt.dataset:
+    if file.key == TRAINING and run.settings.first_attempt is FirstAttempt.dataset:
         needed.add("first_attempt")
-    missing = ", ".join(sorted(needed - columns))
-    if not missing:
-        return
-    advice = "set reflect.first_attempt=live or add the failed attempts" if missing == "first_attempt" else "add it"
-    raise UnfitError(f"{key}: {path} has no column {missing}; {advice}.")
+    if missing := ", ".join(sorted(needed.difference(file.names))):
+        advice = "set reflect.first_attempt=live or add the failed attempts" if missing == "first_attempt" else "add it"
+        raise UnfitError(f"{file.key}: {file.path} has no column {missing}; {advice}.")
+    if taken := sorted(TAKEN.intersection(file.names)):
+        raise UnfitError(
+            f"{file.key}: {file.path} has the column {taken[0]}, a name that verl's agent loop uses itself; rename it."
+        )
+    if len(set(file.names)) < len(file.names):
+        raise UnfitError(f"{file.key}: {file.path} has two columns of one name among {', '.join(file.names)}.")
+    if strange := file.strange_column:
+        raise UnfitError(f"{file.key}: {file.path} has the column {strange}, a type that verl cannot read; change it.")
 
 
-def _check_rows(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> None:
-    function = RewardFunction.from_config(run.config)
-    for number, row in enumerate(rows):
-        place = f"{key}: row {number} of {path}"
-        if "ground_truth" not in (row["reward_model"] or {}):
-            raise UnfitError(f"{place} has no reward_model.ground_truth; add it.")
-        if not function.judges_by_task:
-            _check_wording(run, place, row["data_source"])
-    if function.judges_by_task:  # a user's function may take long
-        _check_verdicts(run, key, path, rows)
+def _check_rows(file: DataFile, expected: Expected) -> list[str]:
+    doubts: dict[str, str] = {}
+    before = 0
+    for piece in file.pieces(expected.columns):
+        odd = odd_rows(piece, expected)
+        rows = rows_of_piece(piece) if odd else []
+        for number in odd:
+            found = fault_of(rows[number], expected)
+            if found and not isinstance(found, Doubt):
+                raise UnfitError(f"{file.place(before + number)} {found}")
+            if found:
+                doubts.setdefault(found, f"{file.place(before + number)} {found}")
+        before += len(piece)
+    return list(doubts.values())
 
 
-def _check_verdicts(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> None:
-    verdicts = judgements(run.config, [(row.get("first_attempt") or "", row) for row in rows])
-    for number, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
-        place = f"{key}: row {number} of {path}"
+def _expected(run: Run, file: DataFile, reflects: bool) -> Expected:
+    data = run.config.data
+    return Expected(
+        prompt_key=data.prompt_key,
+        media_keys=tuple(data.get(f"{kind}_key", f"{kind}s") for kind in ("image", "video", "audio")),
+        loops=frozenset(agent_loops(run)),
+        training=file.key == TRAINING,
+        data_source_fault=partial(_data_source_fault, run, reflects),
+    )
+
+
+def _data_source_fault(run: Run, reflects: bool, source: str) -> str | None:
+    """There must be a task that judges, or that at least asks for a reflection."""
+    judged_by_task = RewardFunction.from_config(run.config).judges_by_task
+    if not judged_by_task and (run.settings.reflection_prompt is not None or not reflects):
+        return None
+    try:
+        task_for(source, run.settings.tasks)
+    except ValueError as error:
+        if judged_by_task:
+            return f"cannot be judged: {error}"
+        return f"is of {source}, for which there is no task to ask for a reflection; set reflect.reflection_prompt."
+    return None
+
+
+def _check_verdicts(run: Run, file: DataFile) -> None:
+    """The first rows can be judged, and their first attempts are failures."""
+    if not RewardFunction.from_config(run.config).judges_by_task:
+        return  # a user's function may take long
+    rows = file.first(ROWS_JUDGED)
+    attempts = [row.get("first_attempt") for row in rows]
+    texts = [attempt if isinstance(attempt, str) else "" for attempt in attempts]
+    trains_on_failures = file.key == TRAINING and run.settings.first_attempt is not FirstAttempt.live
+    for number, verdict in enumerate(judgements(run.config, list(zip(texts, rows, strict=True)))):
         if verdict.error:
-            raise UnfitError(f"{place} cannot be judged: {fault(verdict)}")
-        if verdict.passed and row.get("first_attempt") is not None:
+            raise UnfitError(f"{file.place(number)} cannot be judged: {fault(verdict)}")
+        if trains_on_failures and attempts[number] is not None and verdict.passed:
             raise UnfitError(
-                f"{place} has a first_attempt that passes, so there is nothing to reflect on; remove the row."
+                f"{file.place(number)} has a first_attempt that passes, so there is nothing to reflect on; "
+                "remove the row."
             )
 
 
-def check_prompts(run: Run) -> str:
-    """The first prompts of each data file are not too long."""
-    for key, path in run.files():
-        if path.endswith(".parquet") and os.path.isfile(path):
-            rows = next(parquet.ParquetFile(path).iter_batches(batch_size=ROWS_LOOKED_AT))
-            _check_prompt_lengths(run, key, path, rows.to_pylist())
-    return f"data.max_prompt_length={run.config.data.max_prompt_length}"
+def _check_together(first: DataFile, other: DataFile) -> None:
+    """verl puts the files of a key together, and wants one type for each of their columns."""
+    from datasets import Dataset, Features, concatenate_datasets
 
-
-def _check_prompt_lengths(run: Run, key: str, path: str, rows: list[dict[str, Any]]) -> None:
-    """verl leaves out the rows whose messages are too long, and does not see their tools."""
-    limit = run.config.data.max_prompt_length
-    chat = Chat.under(run.config, run.tokenizer)
-    plain = [_prompt_tokens(run, chat, {**row, "tools": None}) for row in rows]
-    if min(plain) > limit:
-        raise UnfitError(
-            f"{key}: none of the first {len(rows)} prompts of {path} fits data.max_prompt_length={limit}; the shortest "
-            f"takes {min(plain)} tokens."
-        )
-    with_tools = [_prompt_tokens(run, chat, row) for row in rows if row.get("tools")]
-    if with_tools and max(with_tools) > limit:
-        raise UnfitError(
-            f"{key}: a prompt of {path} takes {max(with_tools)} tokens with its functions, and "
-            f"data.max_prompt_length is {limit}; raise it."
-        )
-
-
-def _prompt_tokens(run: Run, chat: Chat, row: dict[str, Any]) -> int:
-    tools = json.loads(row["tools"]) if row.get("tools") else None
-    return len(chat.open(row[run.config.data.prompt_key], tools)[1])
-
-
-def _check_wording(run: Run, place: str, data_source: str) -> None:
-    if run.settings.reflection_prompt is not None:
-        return
-    try:
-        task_for(data_source, run.settings.tasks)
-    except ValueError:
-        raise UnfitError(
-            f"{place} is of {data_source}, for which there is no task to ask for a reflection; "
-            "set reflect.reflection_prompt."
-        ) from None
-
-
-def check_failure_set(run: Run) -> str:
-    """Stored first attempts are failures of the model that is trained, in the chat template that is used."""
-    if run.settings.first_attempt is FirstAttempt.live:
-        return "first attempts are made by the model that is trained"
-    doubts, mined = [], 0
-    for path in (Path(path) for key, path in run.files() if key == "data.train_files"):
-        card = _card_of_mining(path)
-        mined += bool(card)
-        doubts += [f"{path.name} {doubt}" for doubt in _doubts(run, card)] if card else []
-    if doubts:
-        return Doubt("; ".join(doubts) + ". Mine anew with `verl-reflect mine`, or know what you do.")
-    return "mined from this model" if mined else "no card says which model failed"
-
-
-def _card_of_mining(path: Path) -> Mapping[str, Any] | None:
-    """What `verl-reflect mine` wrote beside a file; None if it is not of its making."""
-    try:
-        card = json.loads(card_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return card.get("mined") if isinstance(card, dict) else None
-
-
-def _doubts(run: Run, mined: Mapping[str, Any]) -> Iterator[str]:
-    origin, trained = ModelIdentity(**mined["model"]), ModelIdentity.of(run.model.path)
-    if origin.differs_from(trained):
-        yield f"holds failures of another model ({origin.path}) than is trained ({trained.path})"
-    template = template_hash(run.tokenizer.chat_template, run.config.data.get("apply_chat_template_kwargs") or {})
-    if mined["chat_template"] != template:
-        yield "was mined with another chat template"
-    tokens, limit = mined["sampling"]["max_tokens"], run.settings.max_attempt_tokens
-    if tokens > limit:
-        yield f"has attempts of up to {tokens} tokens, which reflect.max_attempt_tokens={limit} cuts"
+    for name in first.features.keys() & other.features.keys():
+        types = [first.features[name], other.features[name]]
+        try:
+            concatenate_datasets([Dataset.from_dict({name: [None]}, features=Features({name: each})) for each in types])
+        except ValueError as error:
+            raise UnfitError(
+                f"{other.key}: the column {name} of {other.path} is {types[1]}, and that of {first.path} is "
+                f"{types[0]}; write both in the same way."
+            ) from error

@@ -12,15 +12,16 @@ from verl_reflect.checks.batches import check_batches
 from verl_reflect.checks.chat_template import check_chat_template
 from verl_reflect.checks.config import check_keys, check_settings, check_verl
 from verl_reflect.checks.cpu import check_cpu
-from verl_reflect.checks.data import check_data, check_failure_set, check_prompts
+from verl_reflect.checks.data import check_data
 from verl_reflect.checks.engine import check_adapter, check_attention, check_rollout_engine
+from verl_reflect.checks.failures import check_failure_set
 from verl_reflect.checks.folders import check_folders
 from verl_reflect.checks.group import check_group
 from verl_reflect.checks.guards import check_guards
 from verl_reflect.checks.lengths import check_budget
 from verl_reflect.checks.loggers import check_loggers
-from verl_reflect.checks.modalities import check_modalities
 from verl_reflect.checks.nodes import check_nodes
+from verl_reflect.checks.prompts import check_prompts
 from verl_reflect.checks.reward import check_reward
 from verl_reflect.checks.run import Run
 from verl_reflect.checks.run_folders import check_run_folders
@@ -52,7 +53,6 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "sampler": check_sampler,
     "cpu": check_cpu,
     "data": check_data,
-    "modalities": check_modalities,
     "prompts": check_prompts,
     "failure set": check_failure_set,
     "rows": check_rows,

@@ -147,6 +147,7 @@ KEYS: dict[str, Kind] = {
             "train_max_samples": whole(optional=True),
             "max_prompt_length": whole(1),
             "max_response_length": whole(1),
+            "filter_overlong_prompts": FLAG,
             "dataloader_num_workers": whole(0),
             "use_shm": FLAG,
             "apply_chat_template_kwargs": SECTION,

@@ -2,8 +2,8 @@
 
 import os
 
-import pyarrow.parquet as parquet
-
+from verl_reflect.checks.data import rows_of
+from verl_reflect.checks.files import is_remote
 from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.finding import Doubt
 
@@ -46,11 +46,11 @@ def check_rows(run: Run) -> str:
     """The training data fill a batch at least: verl divides by the batches that they fill."""
     if run.get("trainer.val_only"):
         return "nothing is trained"
-    size, paths = run.get("data.train_batch_size"), [path for key, path in run.files() if key == "data.train_files"]
-    unseen = [path for path in paths if "://" in path or not path.endswith(".parquet")]
-    if unseen:
-        return Doubt(f"data.train_files names {unseen[0]}, which is not looked into: its rows are not counted.")
-    rows = sum(parquet.ParquetFile(path).metadata.num_rows for path in paths)
+    size, named = run.get("data.train_batch_size"), [each for each in run.files() if each[0] == "data.train_files"]
+    rows = rows_of(named)
+    if rows is None:
+        remote = next(path for _, path in named if is_remote(path))
+        return Doubt(f"data.train_files names {remote}, which is not looked into: its rows are not counted.")
     limit = run.get("data.train_max_samples") or 0
     used = f", of which data.train_max_samples={limit} are used" if 0 < limit < rows else ""
     left = limit if used else rows

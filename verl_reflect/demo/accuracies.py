@@ -15,7 +15,7 @@ class ToyAccuracy:
     data_source: str
     metric: str
 
-    def successes(self, transcripts: Iterable[Transcript]) -> dict[int, bool]:
+    def successes(self, transcripts: Iterable[Transcript]) -> dict[int | str, bool]:
         """Success by item."""
         return outcomes(transcripts, self.data_source, self.metric)
 

@@ -65,7 +65,7 @@ class Evaluating:
     """One evaluation: a model that is served, its choices, its folder.
 
     Args:
-        data: Parquet files; none for `data.val_files`.
+        data: Files of rows as verl reads them; none for `data.val_files`.
 
     Raises:
         UnfitError, ValueError: in one sentence, for what cannot work.
@@ -74,7 +74,7 @@ class Evaluating:
     def __init__(
         self, config: DictConfig, settings: EvalSettings, out: Path, data: Sequence[Path] = (), in_flight: int = 0
     ):
-        self.serving = Serving(config, CHECKED, data or data_files(config, "val_files"), in_flight)
+        self.serving = Serving(config, CHECKED, data or data_files(config, "val_files"), in_flight, reflects=True)
         self.settings, self.out = settings, out
         self.prompt_key: str = config.data.prompt_key
         if "stored" in settings.conditions and "reflection" not in self.serving.table.column_names:

@@ -22,7 +22,7 @@ from verl_reflect.records.transcripts import Episode, Utterance
 from verl_reflect.rollout.controls import FirstTryAgentLoop, StoredReflectionAgentLoop
 from verl_reflect.rollout.dialogue import Turn
 from verl_reflect.rollout.loop import RetryAgentLoop
-from verl_reflect.rollout.session import Session, StoredTurn
+from verl_reflect.rollout.session import Session, StoredTurn, item_index
 
 GREEDY = {"temperature": 0.0, "top_p": 1.0, "top_k": -1, "repetition_penalty": 1.0}
 
@@ -36,9 +36,9 @@ def sampling_params(config: DictConfig, greedy: bool) -> dict[str, Any]:
     return {**chosen, "repetition_penalty": 1.0}
 
 
-def index_of(row: Mapping[str, Any]) -> int:
+def index_of(row: Mapping[str, Any]) -> int | str:
     """`extra_info.index` of a row, as transcripts have it; 0 if it has none."""
-    return int((row.get("extra_info") or {}).get("index") or 0)
+    return item_index((row.get("extra_info") or {}).get("index"))
 
 
 class Conversations:

@@ -18,6 +18,7 @@ from verl_reflect.evaluate.transcripts import transcripts, write_transcripts
 from verl_reflect.records.parquet import write_table
 from verl_reflect.records.transcripts import Utterance
 from verl_reflect.records.whole_file import write_whole
+from verl_reflect.rollout.session import last_request
 from verl_reflect.statistics import Answer
 
 
@@ -59,7 +60,7 @@ def _items(table: pa.Table, prompt_key: str) -> list[dict[str, Any]]:
         {
             "index": index_of(row),
             "data_source": row["data_source"],
-            "task": next((each["content"] for each in reversed(row[prompt_key]) if each["role"] == "user"), ""),
+            "task": last_request(row[prompt_key]),
         }
         for row in table.select(columns).to_pylist()
     ]

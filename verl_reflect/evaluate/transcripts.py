@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from verl_reflect.evaluate.record import FIRST_TRY, ConversationRecord, Records
 from verl_reflect.evaluate.settings import CONDITIONS
 from verl_reflect.records.parquet import write_table
-from verl_reflect.records.transcripts import COLUMNS, JUDGEMENT, UTTERANCE, Episode, Transcript
+from verl_reflect.records.transcripts import COLUMNS, JUDGEMENT, UTTERANCE, Episode, Transcript, index_column
 from verl_reflect.rollout.episode import Outcome
 
 ROUND = pa.struct({"reflection": UTTERANCE, "retries": pa.list_(UTTERANCE), "verdicts": pa.list_(JUDGEMENT)})
@@ -101,7 +101,8 @@ def _last_category(first: ConversationRecord, second: ConversationRecord | None)
 
 def write_transcripts(path: Path, rows: Sequence[Mapping[str, Any]], card: Mapping[str, Any]) -> Path:
     """Write them to a parquet file, and return its path."""
-    columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in TYPES.items()}
+    columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in TYPES.items() if name != "index"}
+    columns["index"] = index_column(row["index"] for row in rows)
     metrics = pa.array([dict(row["metrics"]) for row in rows])
     return write_table(path, pa.table({**columns, "metrics": metrics}), card)
 

@@ -67,7 +67,7 @@ class Mining:
     """One failure set: a model that is served, its choices, its file.
 
     Args:
-        data: Parquet files; none for `data.train_files`.
+        data: Files of rows as verl reads them; none for `data.train_files`.
 
     Raises:
         UnfitError, ValueError: in one sentence, for what cannot work.
@@ -76,7 +76,7 @@ class Mining:
     def __init__(
         self, config: DictConfig, settings: MineSettings, out: Path, data: Sequence[Path] = (), in_flight: int = 0
     ):
-        self.serving = Serving(config, CHECKED, data or data_files(config, "train_files"), in_flight)
+        self.serving = Serving(config, CHECKED, data or data_files(config, "train_files"), in_flight, reflects=False)
         self.settings, self.out = settings, out
 
     def origin(self) -> dict[str, Any]:

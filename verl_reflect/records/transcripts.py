@@ -71,8 +71,8 @@ NOT_GIVEN_AWAY = Judgement(0.0, False)
 class Episode:
     """One session: a failed (or solved) first attempt and what was made of it, all of it judged."""
 
-    index: int
-    """`extra_info.index` of the data row; 0 if it has none."""
+    index: int | Text
+    """`extra_info.index` of the data row, text if it is no whole number; 0 if it has none."""
     data_source: Text
     task: Text
     """The task's last user message."""
@@ -190,7 +190,17 @@ COLUMNS = {
     "given_up": pa.string(),
     "run": pa.string(),
 }
-"""Types of a transcript's columns in a table, but for `metrics`, which has whatever the training reports."""
+"""Types of a transcript's columns in a table, but for `metrics`, which has whatever the training reports. The column
+`index` may be text instead, see `index_column`.
+"""
+
+
+def index_column(indices: Iterable[int | str]) -> pa.Array:
+    """The column `index` of a table: whole numbers if all are, else text."""
+    values = list(indices)
+    if all(isinstance(value, int) for value in values):
+        return pa.array(values, COLUMNS["index"])
+    return pa.array(map(str, values), pa.string())
 
 
 def transcript_file(folder: Path, step: int) -> Path:
@@ -237,7 +247,7 @@ def read_transcripts(folder: Path, step: int) -> list[Transcript]:
     return read_transcript_file(transcript_file(folder, step))
 
 
-def outcomes(transcripts: Iterable[Transcript], data_source: str, metric: str) -> dict[int, bool]:
+def outcomes(transcripts: Iterable[Transcript], data_source: str, metric: str) -> dict[int | str, bool]:
     """Success by item index of one data source; `metric` is `first_try` or `second_try`."""
     of_source = (each for each in transcripts if each.data_source == data_source)
     return {each.index: each.number(metric) > 0 for each in of_source}

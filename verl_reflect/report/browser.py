@@ -92,7 +92,7 @@ def _pairs(source: Subject) -> Iterable[Pair]:
     before: dict[tuple[object, ...], list[ShownSession]] = defaultdict(list)
     for session in reversed(source.before):
         before[session.data_source, session.condition, session.item].append(session)
-    for session in sorted(source.after, key=lambda each: (each.data_source, each.item)):
+    for session in sorted(source.after, key=lambda each: (each.data_source, isinstance(each.item[0], str), each.item)):
         earlier = before[session.data_source, session.condition, session.item]
         yield (earlier.pop() if earlier else None), session
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from verl_reflect.records.transcripts import Judgement, Transcript, Utterance
 from verl_reflect.rollout.ways import WAYS
 
-ItemKey = tuple[int, str]
+ItemKey = tuple[int | str, str]
 """What makes two sessions sessions on the same item: its number and its task."""
 
 CONDITIONS = tuple(WAYS)

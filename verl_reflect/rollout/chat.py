@@ -49,11 +49,7 @@ class Chat:
         return cls(tokenizer, config.data.get("apply_chat_template_kwargs"), eos_ids)
 
     def open(self, messages: Sequence[Message], tools: Tools | None) -> tuple[list[dict[str, Any]], tuple[int, ...]]:
-        """A task's messages as the template takes them, and all tokens to where the model is to answer.
-
-        Raises:
-            ValueError: a message has more than text.
-        """
+        """A task's messages as the template takes them, and all tokens to where the model is to answer."""
         messages, tools = self.opening(messages, tools)
         return messages, self.template.ids(self.template.text(messages, tools))
 

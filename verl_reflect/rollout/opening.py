@@ -38,13 +38,8 @@ class Opening:
     template: ChatTemplate
 
     def __call__(self, messages: Sequence[Message], tools: Tools | None) -> tuple[list[dict[str, Any]], Tools | None]:
-        """(messages, tools) for the template.
-
-        Raises:
-            ValueError: a message has more than text.
-        """
+        """(messages, tools) for the template. A message's content is text, see session.messages_of."""
         put = [dict(message) for message in messages]
-        _refuse_media(put)
         if tools:
             put, tools = self._with_tools(put, tools)
         return (put if self.system_role else _system_in_the_first_user_turn(put)), tools or None
@@ -114,17 +109,5 @@ def _system_in_the_first_user_turn(messages: list[dict[str, Any]]) -> list[dict[
     first = next((place for place, message in enumerate(rest) if message["role"] == "user"), None)
     if first is None or not head["content"]:
         return messages
-    said, in_front = rest[first]["content"], f"{head['content']}\n\n"
-    content = [{"type": "text", "text": in_front}, *said] if isinstance(said, list) else f"{in_front}{said}"
-    rest[first] = {**rest[first], "content": content}
+    rest[first] = {**rest[first], "content": f"{head['content']}\n\n{rest[first]['content']}"}
     return rest
-
-
-def _refuse_media(messages: Sequence[Message]) -> None:
-    """Raise ValueError if a message has an image, a video or sound."""
-    parts = [part for message in messages if isinstance(message["content"], list) for part in message["content"]]
-    kinds = sorted({str(part.get("type")) for part in parts} - {"text"})
-    if kinds:
-        raise ValueError(
-            f"A prompt has {', '.join(kinds)}, and only text reaches the model in a dialogue; take such rows out."
-        )

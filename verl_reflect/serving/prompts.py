@@ -1,11 +1,11 @@
 """A row as token ids and an answer as words, both as the agent loop of the training makes them."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from verl_reflect.checks.run import Run
 from verl_reflect.rollout.chat import Chat
+from verl_reflect.rollout.session import functions_of, messages_of
 
 
 class Prompts:
@@ -22,6 +22,5 @@ class Prompts:
 
     def encode(self, row: Mapping[str, Any]) -> list[int]:
         """The ids of a row's messages and tools, ending where the model is to answer."""
-        tools = json.loads(row["tools"]) if row.get("tools") else None
-        _, token_ids = self._chat.open(row[self._prompt_key], tools)
+        _, token_ids = self._chat.open(messages_of(row[self._prompt_key]), functions_of(row))
         return list(token_ids)

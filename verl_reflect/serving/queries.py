@@ -1,12 +1,13 @@
 """The queries of a parquet file in verl's schema: what the model is asked and what its answers are judged against."""
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from verl_reflect.checks.files import DataFile
+from verl_reflect.checks.run import UnfitError
 
 COLUMNS = ("data_source", "reward_model")
 ROWS_AT_ONCE = 256
@@ -24,27 +25,16 @@ class Query:
     extra_info: Any
 
 
-def read_tables(paths: Sequence[Path], prompt_key: str) -> pa.Table:
+def read_tables(files: Iterable[DataFile]) -> pa.Table:
     """The rows of these files, one after the other.
 
     Raises:
-        ValueError: in one sentence, for a file that is not there, lacks a column or does not go with the others.
+        UnfitError: in one sentence, for a file that cannot be read or does not go with the others.
     """
-    tables = []
-    for path in paths:
-        if not path.is_file():
-            raise ValueError(f"There is no file {path}; make it (`verl-reflect data`) or name another with --data.")
-        table = pq.read_table(path)
-        if missing := sorted({prompt_key, *COLUMNS} - set(table.column_names)):
-            raise ValueError(f"{path} has no column {', '.join(missing)}; add it.")
-        tables.append(table)
     try:
-        joined = pa.concat_tables(tables, promote_options="default")
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"The files have different columns: {error}") from error
-    if not joined.num_rows:
-        raise ValueError(f"{', '.join(map(str, paths))} has no rows.")
-    return joined
+        return pa.concat_tables([file.table() for file in files], promote_options="default")
+    except pa.ArrowException as error:
+        raise UnfitError(f"The files have different columns: {error}") from error
 
 
 def queries(
@@ -68,6 +58,4 @@ def queries(
 
 
 def _query(index: int, row: Mapping[str, Any], prompt_ids: Sequence[int]) -> Query:
-    if "ground_truth" not in (row["reward_model"] or {}):
-        raise ValueError(f"Row {index} has no reward_model.ground_truth; add it.")
     return Query(index, prompt_ids, row["data_source"], row["reward_model"]["ground_truth"], row.get("extra_info"))

@@ -3,6 +3,7 @@ start, while they answer, and in what is said of their answers afterwards.
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -12,22 +13,23 @@ from typing import Any
 import pyarrow as pa
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from verl_reflect.checks.data import ROWS_LOOKED_AT
+from verl_reflect.checks.data import check_file
 from verl_reflect.checks.doctor import USUAL_OVERRIDES, composed
 from verl_reflect.checks.every import CHECKS
+from verl_reflect.checks.failures import check_attempts
+from verl_reflect.checks.files import DataFile, open_files
+from verl_reflect.checks.prompts import prompt_lengths
 from verl_reflect.checks.run import Run
 from verl_reflect.plugin import register
 from verl_reflect.progress import progress
 from verl_reflect.records.model_identity import ModelIdentity, template_hash
 from verl_reflect.records.parquet import file_hash
-from verl_reflect.rollout.judge import fault, judgements
 from verl_reflect.rollout.reward_function import RewardFunction
 from verl_reflect.serving import engine
 from verl_reflect.serving.fleet import Fleet, Server, in_short
 from verl_reflect.serving.flow import Flow
 from verl_reflect.serving.prompts import Prompts
 from verl_reflect.serving.queries import read_tables
-from verl_reflect.tasks.registry import task_for
 
 Start = Callable[[DictConfig], Awaitable[list[Server]]]
 """Starts the servers of a configuration, as `engine.start` does."""
@@ -62,7 +64,8 @@ class Serving:
 
     Args:
         checked: What of `CHECKS` is looked at before anything else.
-        data: Parquet files.
+        data: Files of rows as verl reads them.
+        reflects: The model is asked to reflect on its failures, and attempts that the rows carry are taken.
         in_flight: Answers asked for at once; 0 for twice what the servers hold.
 
     Attributes:
@@ -74,14 +77,23 @@ class Serving:
         UnfitError, ValueError: in one sentence, for what cannot work.
     """
 
-    def __init__(self, config: DictConfig, checked: Sequence[str], data: Sequence[Path], in_flight: int = 0):
+    def __init__(
+        self,
+        config: DictConfig,
+        checked: Sequence[str],
+        data: Sequence[Path],
+        in_flight: int = 0,
+        reflects: bool = True,
+    ):
         self.run = Run(config)
         for name in checked:
             CHECKS[name](self.run)
-        self.config, self.data = config, list(data)
-        self.table: pa.Table = read_tables(self.data, config.data.prompt_key)
+        files = list(open_files(("--data", str(path)) for path in data))
+        for file in files:
+            self._check(file, reflects)
+        self.config, self.data = config, [Path(file.path) for file in files]
+        self.table: pa.Table = read_tables(files)
         self._reward_function = RewardFunction.from_config(config)
-        self._check_judgeable()
         self.prompts = Prompts(self.run)
         self.in_flight = in_flight or 2 * config.actor_rollout_ref.rollout.max_num_seqs * engine.count(config)
         self.dead_servers: list[str] = []
@@ -134,14 +146,11 @@ class Serving:
                     "++ray_kwargs.ray_init.log_to_driver=true to see them here."
                 ) from error
 
-    def _check_judgeable(self) -> None:
-        """Refuse a data source without a task, and a malformed one of the first rows."""
-        function = self._reward_function
-        if not function.judges_by_task:
-            return  # a user's function is not run in the driver
-        for source in self.table["data_source"].unique().to_pylist():
-            task_for(source, self.config.reflect.tasks)
-        rows = self.table.select(["data_source", "reward_model"]).slice(0, ROWS_LOOKED_AT).to_pylist()
-        for index, verdict in enumerate(judgements(self.config, [("", row) for row in rows])):
-            if verdict.error:
-                raise ValueError(f"Row {index} cannot be judged: {fault(verdict)}")
+    def _check(self, file: DataFile, reflects: bool) -> None:
+        """Refuse rows that a training would refuse, too, and say what is doubtful of them."""
+        doubts = check_file(self.run, file, reflects=reflects)
+        prompt_lengths(self.run, file)
+        if reflects:
+            doubts += check_attempts(self.run, file, needed=False)
+        for doubt in doubts:
+            print(f"verl-reflect: warning: {doubt}", file=sys.stderr)
