@@ -7,7 +7,9 @@ messages as they stand in the row, without the row's functions, and leaves out w
 from typing import Any
 
 from verl_reflect.checks.files import DataFile, Row, open_files
+from verl_reflect.checks.rows import messages_fault
 from verl_reflect.checks.run import Run, UnfitError
+from verl_reflect.finding import Doubt
 from verl_reflect.rollout.chat import Chat
 from verl_reflect.rollout.session import functions_of, messages_of
 
@@ -42,11 +44,14 @@ def prompt_lengths(run: Run, file: DataFile) -> list[int]:
     """Tokens of each of the first prompts, as the loop asks them.
 
     Raises:
-        UnfitError: the chat template cannot render one.
+        UnfitError: one has no messages, or the chat template cannot render them.
     """
     chat, key = Chat.under(run.config, run.tokenizer), run.get("data.prompt_key")
     lengths = list[int]()
     for number, row in enumerate(file.first(ROWS_RENDERED)):
+        fault = messages_fault(row.get(key), key)
+        if fault and not isinstance(fault, Doubt):
+            raise UnfitError(f"{file.place(number)} {fault}")
         try:
             lengths.append(len(chat.open(messages_of(row[key]), functions_of(row))[1]))
         except Exception as error:  # templates raise errors of every kind
