@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from transformers import AutoConfig, AutoTokenizer
 
+from verl_reflect.checks.address import address_of
 from verl_reflect.checks.keys import KEYS, MODEL
 from verl_reflect.config import ReflectConfig
 from verl_reflect.finding import Doubt
@@ -76,16 +76,13 @@ class Run:
     def cluster(self) -> str | None:
         """The address of a Ray cluster that the run joins: its nodes may see other files and variables than this one.
 
-        That which is named, or else the one that `ray start` has left running on this machine, as Ray takes it.
+        None if it starts a Ray of its own.
         """
-        named: str | None = self.get("ray_kwargs.ray_init.address") or os.environ.get("RAY_ADDRESS")
-        if named not in (None, "auto"):
-            return None if named == "local" else named
-        started = Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp", "ray", "ray_current_cluster")
+        self.get("ray_kwargs.ray_init.address")
         try:
-            return started.read_text(encoding="utf-8").strip() or named
-        except OSError:
-            return named
+            return address_of(self.config)
+        except ValueError as error:
+            raise UnfitError(str(error)) from error
 
     @property
     def environment(self) -> Mapping[str, str]:
