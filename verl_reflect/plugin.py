@@ -70,11 +70,11 @@ def longest_row(*, _root_: DictConfig) -> int:
 
     rollout, data = _root_.actor_rollout_ref.rollout, _root_.data
     one_turn = int(data.max_prompt_length + data.max_response_length)
-    conversation = int(rollout.max_model_len or 0)
-    if (reflect := _root_.get("reflect")) and rollout.agent.default_agent_loop == "reflect_retry":
-        if "retry" not in (*CREDITS.get(reflect.credit, ["retry"]), *reflect.keep):
-            conversation -= data.max_prompt_length + reflect.max_retry_tokens
-    return max(one_turn, conversation)
+    longest, reflect = int(rollout.max_model_len or 0), _root_.get("reflect")
+    reflects = reflect and rollout.agent.default_agent_loop == "reflect_retry"
+    if reflects and "retry" not in (*CREDITS.get(reflect.credit, ["retry"]), *reflect.keep):
+        longest -= data.max_prompt_length + reflect.max_retry_tokens
+    return max(one_turn, longest)
 
 
 def register() -> None:
