@@ -28,6 +28,7 @@ class Run:
 
     def __init__(self, config: DictConfig):
         self.config = config
+        self._unreadable: dict[str, str] = {}
 
     @property
     def rollout(self) -> DictConfig:
@@ -138,6 +139,8 @@ class Run:
         """Read what a key names, or else the model itself, as verl reads it."""
         key = key if self.get(key) else "actor_rollout_ref.model.path"
         named: str = self.get(key)
+        if sentence := self._unreadable.get(named):  # the hub's client tries for minutes
+            raise UnfitError(sentence)
         if named == VERLS_OWN_MODEL and not os.path.isdir(os.path.expanduser(named)):
             raise UnfitError(f"Name a model: set actor_rollout_ref.model.path to {MODEL.wanted}.")
         path = os.path.expanduser(self.fetched(key, named))
@@ -149,7 +152,8 @@ class Run:
             )
         except Exception as error:  # whatever a model's own files, its code or the hub's client can raise
             first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UnfitError(f"{named} cannot be read as a model: {first_line} Set {key}.") from error
+            self._unreadable[named] = f"{named} cannot be read as a model: {first_line} Set {key}."
+            raise UnfitError(self._unreadable[named]) from error
 
     def fetched(self, key: str, path: str) -> str:
         """Where a path lies on this machine: verl copies what is on HDFS, and takes everything else as it is.
