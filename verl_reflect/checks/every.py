@@ -25,6 +25,7 @@ from verl_reflect.checks.modalities import check_modalities
 from verl_reflect.checks.model_files import check_model_files
 from verl_reflect.checks.names import check_names
 from verl_reflect.checks.nodes import check_nodes
+from verl_reflect.checks.ray_cpus import check_ray_cpus
 from verl_reflect.checks.reward import check_reward
 from verl_reflect.checks.run import Run
 from verl_reflect.checks.run_folders import check_run_folders
@@ -66,5 +67,6 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "run folders": check_run_folders,
     "trace": check_trace,
     "verl's own": check_verls_own,
+    "Ray's CPUs": check_ray_cpus,
     "nodes": check_nodes,
 }

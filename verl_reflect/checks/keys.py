@@ -302,6 +302,8 @@ KEYS: dict[str, Kind] = {
         },
     ),
     "ray_kwargs.ray_init.address": MAYBE_TEXT,
+    "ray_kwargs.ray_init.num_cpus": whole(1, optional=True),
+    "transfer_queue.backend.SimpleStorage.num_data_storage_units": SIZE,
     "ray_kwargs.ray_init.runtime_env.env_vars": SECTION,
 }
 """Every key that a check reads, outside the section `reflect`, which is read by verl_reflect/config.py."""
