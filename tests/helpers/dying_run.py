@@ -103,13 +103,16 @@ class Scene:
     said: str
     """Part of the last line of the run."""
     overrides: tuple[str, ...] = ()
+    meanwhile: Callable[[Running], None] = lambda run: None
+    """What others do while it stands still, before it dies."""
     stopped: float = 0.0
-    """Seconds for which the process stands still before it dies, so that others come to wait for it."""
+    """Seconds for which it stands still after that, so that others come to wait for it."""
 
     def play(self, run: Running) -> None:
         self.when(run)
         victim = run.named(self.who)
         victim.send_signal(signal.SIGSTOP)
+        self.meanwhile(run)
         time.sleep(self.stopped)
         victim.kill()
 
@@ -128,6 +131,11 @@ def saving(run: Running) -> None:
     run.wait_for_one_more(run.saved)
 
 
+def saved_whole(run: Running) -> None:
+    """The last file of a checkpoint is there."""
+    run.wait_until(lambda: list(run.checkpoints.glob("global_step_*/data.pt")))
+
+
 def judging(run: Running) -> None:
     """The first verdict is asked for. (A process that judges is also started by the preflight.)"""
     run.wait_until(lambda: run.all_named("EngineCore"))
@@ -137,7 +145,9 @@ def judging(run: Running) -> None:
 VALIDATED = ("trainer.val_before_train=true",)
 SCENES = {
     "agent loop": Scene(generating, "ray::AgentLoopWorker", "agent_loop_worker"),
-    "engine in a sync": Scene(training, "EngineCore", "the engine of vllm_server_0_0 died", stopped=8.0),
+    "engine in a sync": Scene(
+        training, "EngineCore", "the engine of vllm_server_0_0 died", meanwhile=saved_whole, stopped=5.0
+    ),
     "engine in generation": Scene(generating, "EngineCore", "the engine of vllm_server_0_0 died"),
     "server": Scene(generating, "ray::vLLMHttpServer", "vllm_server_0_0 died"),
     "worker in an update": Scene(training, "WorkerDict", "WorkerDict_0:0 died"),
