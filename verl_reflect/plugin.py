@@ -7,7 +7,7 @@ an entry point that raises (it logs at DEBUG), so `verl-reflect doctor` calls `r
 
 from collections.abc import Iterable, Sized
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 
 def total(*lengths: int) -> int:
@@ -53,11 +53,28 @@ def dataset(sampler: str) -> str | None:
     return SAMPLERS.get(sampler)
 
 
-def micro_batch_tokens(model_path: str, *row_tokens: int | None) -> int:
+def micro_batch_tokens(model_path: str, row_tokens: int) -> int:
     """`ppo_max_token_len_per_gpu` on a CPU."""
     from verl_reflect.cpu.micro_batches import resolve
 
-    return resolve(model_path, *row_tokens)
+    return resolve(model_path, row_tokens)
+
+
+def longest_row(*, _root_: DictConfig) -> int:
+    """Most tokens of a training row, by the limits of a whole configuration, of this plugin's method or not.
+
+    With the method `max_model_len` has room for a whole conversation, of which a reflection's row ends before the task
+    is asked again.
+    """
+    from verl_reflect.config import CREDITS
+
+    rollout, data = _root_.actor_rollout_ref.rollout, _root_.data
+    one_turn = int(data.max_prompt_length + data.max_response_length)
+    longest, reflect = int(rollout.max_model_len or 0), _root_.get("reflect")
+    reflects = reflect and rollout.agent.default_agent_loop == "reflect_retry"
+    if reflects and "retry" not in (*CREDITS.get(reflect.credit, ["retry"]), *reflect.keep):
+        longest -= data.max_prompt_length + reflect.max_retry_tokens
+    return max(one_turn, longest)
 
 
 def register() -> None:
@@ -68,6 +85,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("verl_reflect.mini_batch", mini_batch, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.agent_loop", agent_loop, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.dataset", dataset, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.longest_row", longest_row, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.micro_batch_tokens", micro_batch_tokens, replace=True)
     from verl_reflect.cpu import platform  # noqa: F401  (registers itself by its decorator)
 

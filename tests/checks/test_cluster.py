@@ -1,4 +1,4 @@
-"""Which Ray cluster a run would join, and what keeps it from joining."""
+"""What keeps a run from joining a Ray cluster."""
 
 import socket
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from verl_reflect.checks.cluster import ONLY_FOR_A_RAY_OF_ITS_OWN, address_of, joined, ray_arguments
+from verl_reflect.checks.cluster import ONLY_FOR_A_RAY_OF_ITS_OWN, joined, ray_arguments
 from verl_reflect.checks.run import UnfitError
 
 Config = Callable[..., DictConfig]
@@ -26,45 +26,12 @@ def config(recipe_config: Config) -> Config:
     return with_new
 
 
-@pytest.fixture(autouse=True)
-def _nothing_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr("ray._private.services.find_bootstrap_address", lambda folder: None)
-    monkeypatch.setattr("ray._private.services.find_gcs_addresses", lambda: set())
-
-
 @pytest.fixture
 def nobody() -> Iterator[str]:
     """An address where nobody listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{taken.getsockname()[1]}"
-
-
-def test_without_an_address_ray_starts_with_the_run(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert address_of(config()) is None
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    assert address_of(config("ray_kwargs.ray_init.address=local")) is None
-
-
-def test_an_address_in_the_configuration_goes_before_the_environment(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    assert address_of(config()) == "10.0.0.1:6379"
-    assert address_of(config("ray_kwargs.ray_init.address=10.0.0.2:6379")) == "10.0.0.2:6379"
-    assert address_of(config("ray_kwargs.ray_init.address=ray://head:10001")) == "ray://head:10001"
-
-
-def test_a_head_that_ray_start_began_here_is_found(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ray._private.services.find_bootstrap_address", lambda folder: "10.0.0.3:6379")
-    assert address_of(config()) == "10.0.0.3:6379"
-
-
-@pytest.mark.parametrize("address", ["nonsense", "auto"])
-def test_an_address_that_is_none_is_refused(address: str, config: Config) -> None:
-    with pytest.raises(UnfitError, match=f"ray_kwargs.ray_init.address={address} leads to no Ray cluster: "):
-        address_of(config(f"ray_kwargs.ray_init.address={address}"))
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])

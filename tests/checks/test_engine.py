@@ -6,7 +6,7 @@ import pytest
 from checked import good_config, refusal
 
 from verl_reflect.checks import engine
-from verl_reflect.checks.engine import check_adapter, check_rollout_engine
+from verl_reflect.checks.engine import check_rollout_engine
 from verl_reflect.checks.run import Run
 from verl_reflect.finding import Doubt
 
@@ -23,16 +23,6 @@ def test_one_that_is_not_installed_is_refused_where_it_would_run(tmp_path: Path)
     sglang = "actor_rollout_ref.rollout.name=sglang"
     assert "sglang is not installed; install it" in str(refusal(good_config(tmp_path, sglang, CPU), "rollout engine"))
     assert isinstance(check_rollout_engine(Run(good_config(tmp_path, sglang))), Doubt), "the GPUs are elsewhere"
-
-
-@pytest.mark.parametrize("rank", ["lora_rank", "lora.rank"])
-def test_sglang_with_lora_is_told_of_the_way_that_works(tmp_path: Path, rank: str) -> None:
-    lora = ("actor_rollout_ref.rollout.name=sglang", f"actor_rollout_ref.model.{rank}=8")
-    remark = check_adapter(Run(good_config(tmp_path, *lora)))
-    assert isinstance(remark, Doubt) and "set actor_rollout_ref.model.lora.merge=True" in remark
-    merged = check_adapter(Run(good_config(tmp_path, *lora, "actor_rollout_ref.model.lora.merge=true")))
-    with_vllm = check_adapter(Run(good_config(tmp_path, lora[1])))
-    assert not isinstance(merged, Doubt) and not isinstance(with_vllm, Doubt)
 
 
 def test_flash_attention_is_missed_where_there_is_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,12 @@ def test_a_good_configuration_passes_every_check(good_config: DictConfig) -> Non
         ),
         (["reward.custom_reward_function.path=/no/reward.py"], "/no/reward.py:compute_score cannot be loaded"),
         (["data.train_files=/no/such.parquet"], "there is no file /no/such.parquet"),
+        (["data.custom_cls.path=/no/rows.py"], "data.custom_cls.path: there is no file /no/rows.py"),
+        (["algorithm.adv_estimator=grppo"], "did you mean grpo?"),
+        (["actor_rollout_ref.rollout.top_p=1.5"], "top_p is 1.5; it must be a number of more than 0 and at most 1"),
+        (["actor_rollout_ref.actor.optim.lr=1e-6x"], "optim.lr is the text '1e-6x'; it must be a number"),
+        (["actor_rollout_ref.rollout.gpu_memory_utilization=90"], "gpu_memory_utilization is 90; it must be a number"),
+        (["data.truncation=rght"], "it must be one of error, left, right, middle"),
     ],
 )
 def test_a_bad_configuration_stops_the_run(

@@ -7,6 +7,7 @@ from checked import good_config, refusal
 
 KEEP = ("reflect.keep=[retry]", "actor_rollout_ref.actor.use_kl_loss=true")
 SEVERAL_ROWS = ("reflect.credit=reflection+retry",)
+LOOP = "actor_rollout_ref.rollout.agent.default_agent_loop"
 REJECTING = "algorithm.rollout_correction.rollout_rs=token_k1"
 
 
@@ -19,6 +20,18 @@ REJECTING = "algorithm.rollout_correction.rollout_rs=token_k1"
             (*KEEP, "actor_rollout_ref.actor.entropy_coeff=0.01"),
             "entropy_coeff=0.01 would move the turns of reflect.keep",
         ),
+        *(
+            (
+                (f"algorithm.rollout_correction.{correction}", "actor_rollout_ref.rollout.calculate_log_probs=false"),
+                "needs the log-probability of every trained token, and actor_rollout_ref.rollout.calculate_log_probs",
+            )
+            for correction in ("rollout_is=token", "rollout_rs=token_k1", "bypass_mode=true")
+        ),
+        (
+            (f"{LOOP}=first_try",),
+            f"{LOOP}=first_try trains first attempts, so the model must make them now",
+        ),
+        ((f"{LOOP}=first_try", "reflect.first_attempt=mixed"), "reflect.first_attempt is mixed; set it to live"),
     ],
 )
 def test_a_loss_that_would_go_wrong_is_refused(tmp_path: Path, assignments: tuple[str, ...], sentence: str) -> None:
@@ -29,6 +42,9 @@ def test_a_loss_that_would_go_wrong_is_refused(tmp_path: Path, assignments: tupl
     "assignments",
     [
         (REJECTING,),
+        (f"{LOOP}=first_try", "reflect.first_attempt=live"),
+        (f"{LOOP}=first_try", "trainer.val_only=true"),
+        ("actor_rollout_ref.rollout.calculate_log_probs=false",),
         KEEP,
         ("actor_rollout_ref.actor.entropy_coeff=0.01",),
         (*SEVERAL_ROWS, "algorithm.rollout_correction.rollout_is=token"),

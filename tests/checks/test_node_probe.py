@@ -30,7 +30,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def answer(modules_in: Path, **question: Any) -> dict[str, Any]:
-    asked = {"packages": {}, "modules": [], "seconds": 10, "paths": [], "folder": str(modules_in), **question}
+    asked = {
+        "packages": {},
+        "modules": [],
+        "seconds": 10,
+        "paths": [],
+        "variables": [],
+        "folder": str(modules_in),
+        **question,
+    }
     command = [sys.executable, "-c", PROBE, json.dumps(asked)]
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(modules_in)}, check=True)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
@@ -62,6 +70,10 @@ def test_a_package_is_known_by_all_of_its_source(folder: Path) -> None:
         (package / "inner.py").write_text(text)
         digests.add(answer(folder, modules=["package"])["modules"]["package"]["digest"])
     assert len(digests) == 3
+
+
+def test_variables_that_are_not_set(folder: Path) -> None:
+    assert answer(folder, variables=["PYTHONPATH", "WANDB_MODE"])["unset"] == ["WANDB_MODE"]
 
 
 def test_versions_files_and_room(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from verl_reflect.checks import nodes
 from verl_reflect.checks.node_reports import Node, Report
@@ -22,7 +22,7 @@ TASK = "my_tasks:Puzzle"
 @pytest.fixture
 def run(recipe_config: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """A run that joins a cluster, with a task of the user's and a model folder."""
-    monkeypatch.setattr(nodes, "address_of", lambda config: "10.0.0.1:6379")
+    monkeypatch.setattr(Run, "cluster", "10.0.0.1:6379")
     monkeypatch.setattr(nodes, "joined", lambda config, address: nullcontext())
     (tmp_path / "data.parquet").touch()
     return Run(
@@ -42,7 +42,7 @@ def report(run: Run, **changes: Any) -> Report:
     question = question_of(run)
     versions = {package: "1.2.3" for package in question["packages"]} | changes.pop("versions", {})
     modules = {name: {"digest": "abc", "error": ""} for name in question["modules"]} | changes.pop("modules", {})
-    fields: dict[str, Any] = {"python": "3.11.7", "missing": [], "free": 10**12}
+    fields: dict[str, Any] = {"python": "3.11.7", "missing": [], "unset": [], "free": 10**12}
     return Report(versions=versions, modules=modules, **{**fields, **changes})
 
 
@@ -63,7 +63,7 @@ def test_nodes_that_are_alike_pass(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_run_alone_on_its_machine_asks_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes, "address_of", lambda config: None)
+    monkeypatch.setattr(Run, "cluster", None)
     assert check_nodes(run).startswith("this machine alone")
 
 
@@ -110,6 +110,21 @@ def test_what_may_work_is_a_doubt(
 ) -> None:
     remark = said(run, monkeypatch, report(run), report(run, **changes))
     assert isinstance(remark, Doubt) and sentence in remark
+
+
+def test_a_variable_that_a_node_does_not_see_is_a_doubt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERL_FILE_LOGGER_PATH", "/shared/metrics.jsonl")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert {"VERL_FILE_LOGGER_PATH", "WANDB_MODE"} <= set(question_of(run)["variables"])
+    remark = said(run, monkeypatch, report(run), report(run, unset=["VERL_FILE_LOGGER_PATH", "WANDB_MODE"]))
+    assert isinstance(remark, Doubt) and "VERL_FILE_LOGGER_PATH, WANDB_MODE: set here and not on b; " in remark
+    assert "+ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_PATH=..." in remark
+
+
+def test_a_variable_that_ray_hands_on_is_not_asked_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    OmegaConf.update(run.config, "ray_kwargs.ray_init.runtime_env.env_vars.WANDB_MODE", "offline", force_add=True)
+    assert "WANDB_MODE" not in question_of(run)["variables"]
 
 
 def test_a_file_that_no_node_has_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,3 +92,19 @@ def test_models_of_a_run_are_those_that_verl_loads(
     run = Run(good_config(tmp_path, *assignments))
     assert (run.with_critic, run.with_reference, run.with_lora) == (with_critic, with_reference, with_lora)
     assert (need_critic(run.config), need_reference_policy(run.config)) == (with_critic, with_reference)
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def ask(path: str, **_: object) -> None:
+        asked.append(path)
+        raise OSError("no network")
+
+    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", ask)
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", ask)
+    run = Run(good_config(tmp_path, f"{MODEL}.path=owner/name"))
+    for name in ("model_config", "tokenizer", "model_config"):
+        with pytest.raises(UnfitError, match="owner/name cannot be read as a model: no network"):
+            getattr(run, name)
+    assert asked == ["owner/name"]

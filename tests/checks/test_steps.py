@@ -21,6 +21,10 @@ from checked import doubts, good_config, refusal
         (("trainer.resume_mode=always",), "trainer.resume_mode is always; choose one of auto, disable, resume_path"),
         (("trainer.resume_mode=resume_path",), "trainer.resume_from_path is None"),
         (
+            ("trainer.resume_from_path=/no/global_step_5",),
+            "trainer.resume_from_path is /no/global_step_5, and counts only with trainer.resume_mode=resume_path",
+        ),
+        (
             ("trainer.resume_mode=resume_path", "trainer.resume_from_path=runs/latest"),
             "global_step_ and a number; set it",
         ),

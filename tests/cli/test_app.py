@@ -123,7 +123,7 @@ def test_data_says_what_was_left_out(tmp_path: Path) -> None:
             "verl_reflect.tasks.function_calling:FunctionCalling",
             "Salesforce/xlam-function-calling-60k",
         ),
-        (["custom", "--task", "mine:Task", "--source", "mine.csv"], "mine:Task", "mine.csv"),
+        (["custom", "--task", "mine:Task", "--source", "mine.csv"], "mine:Task", "mine.csv"),  # apart
     ],
 )
 def test_every_tasks_command_makes_its_data(
@@ -139,6 +139,11 @@ def test_every_tasks_command_makes_its_data(
         asked.extend([source.name, sizes, seed, out])
         return Made([], 0, 0, 0, out, "")
 
+    def make_apart(task: str, source: str, sizes: object, *, seed: int, out: Path) -> Made:
+        asked.extend([task, source, sizes, seed, out])
+        return Made([], 0, 0, 0, out, "")
+
+    monkeypatch.setattr("verl_reflect.data.maker_apart.make_apart", make_apart)
     monkeypatch.setattr(commands, "load_task", load_task)
     monkeypatch.setattr(commands, "make_dataset", make_dataset)
     code, output = run("data", *command, "--out", str(tmp_path), "--test", "7", "--seed", "5")

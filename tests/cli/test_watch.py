@@ -1,16 +1,23 @@
 """The live line of a training."""
 
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from report_folders import write_run
+from rich.console import Console
 from typer.testing import CliRunner
 
 from verl_reflect.cli import watch
 from verl_reflect.cli.app import app
 from verl_reflect.cli.watch import HeldOut, Progress
+from verl_reflect.progress import clock
+from verl_reflect.records.growing_file import GrowingFile
 from verl_reflect.records.metrics_log import StepMetrics
+from verl_reflect.records.run import Start, line_of
 
 VALIDATION = {
     "val-aux/countdown/first_try/first_try/mean@1": 0.2,
@@ -81,3 +88,92 @@ def test_the_command_prints_a_line_a_step_and_knows_the_end_from_hydra(tmp_path:
 def test_a_run_that_is_not_there_is_refused_in_one_sentence(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["watch", str(tmp_path / "nowhere")])
     assert result.exit_code == 2 and result.stderr.startswith(f"verl-reflect: There is no {tmp_path}/nowhere; name the")
+
+
+def narrow() -> Console:
+    """A terminal of 80 columns."""
+    return Console(width=80, height=24, force_terminal=True, file=io.StringIO(), legacy_windows=False)
+
+
+LARGEST = {
+    "reflect/acc": 0.12345,
+    "timing_s/step": 3599.4,
+    "perf/throughput": 123456.789,
+    "val-aux/countdown/first_try/first_try/mean@1": 1.0,
+    "val-aux/countdown/reflect/reflected/mean@1": 1.0,
+    "val-core/countdown/reflect/acc/mean@1": 1.0,
+}
+
+
+@pytest.mark.parametrize("step", [1, 99_999])
+@pytest.mark.parametrize("steps", [None, 131, 1_000_000])
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+@pytest.mark.parametrize("values", [STEP, LARGEST, {**VALIDATION, **STEP}])
+def test_a_line_fits_its_columns_with_the_time_left_and_no_number_is_cut(
+    step: int, steps: int | None, columns: int, values: dict[str, float]
+) -> None:
+    progress = Progress(steps).after(StepMetrics(step, values))
+    line = progress.line(columns)
+    assert len(line) <= columns
+    assert set(line.split(" · ")) <= {progress._step, *progress._all, *progress._short}, "a part is there or not"
+    assert line.startswith(f"step {step}")
+    if steps:
+        assert line.endswith(f"{clock(progress.seconds_left or 0)} left")
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, folder: Path, *, while_waiting: Callable[[], object]) -> list[str]:
+    """The lines that were on a terminal of 80 columns, one after the other."""
+    lines = list[str]()
+    update = watch.Live.update
+
+    def remember(live: Any, text: Any, *, refresh: bool = False) -> None:
+        lines.append(str(text))
+        update(live, text, refresh=refresh)
+
+    monkeypatch.setattr(watch.Live, "update", remember)
+    monkeypatch.setattr(watch.time, "sleep", lambda seconds: while_waiting())
+    watch._show(folder, None, narrow())
+    assert all(len(line) <= 80 for line in lines), lines
+    return lines
+
+
+def test_on_80_columns_one_line_says_first_what_is_waited_for_and_then_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty folder, a run that loads its models, one that validates, a step, the end."""
+    folder = tmp_path / "a-folder-with-a-name-that-is-itself-longer-than-a-terminal" / "has-columns-to-show"
+    folder.mkdir(parents=True)
+    starts, log = folder / "metrics.run.jsonl", folder / "metrics.jsonl"
+    at_work: list[GrowingFile] = []
+
+    def begin() -> None:
+        at_work.append(GrowingFile(starts))
+        at_work[0].append([line_of(Start.first({}, -1))])
+
+    step = json.dumps({"step": 1, "data": {**VALIDATION, **STEP}}) + "\n"
+    acts = iter([begin, log.touch, lambda: log.write_text(step), lambda: at_work[0].close()])
+    lines = shown(monkeypatch, folder, while_waiting=lambda: next(acts)())
+    assert [line[:30] for line in lines] == [
+        "waiting for a run that writes ",
+        "the run has begun and loads it",
+        "the models are loaded; waiting",
+        "step 1 · tries 20.0, 40.0 % at",
+    ]
+    assert lines[0].endswith("/has-columns-to-show/metrics.jsonl") and "…" in lines[0]
+    assert lines[-1] == "step 1 · tries 20.0, 40.0 % at 1 · reward 0.25 · 1,234 tokens/s"
+
+
+@pytest.mark.parametrize(
+    ("logged", "words"),
+    [
+        ([], "The run has ended before its first step of 3; what verl printed says why."),
+        ([(1, STEP)], "The run has ended after step 1 of 3; what verl printed says why."),
+    ],
+)
+def test_a_run_that_died_is_said_to_have_ended(
+    tmp_path: Path, logged: list[tuple[int, dict[str, float]]], words: str
+) -> None:
+    folder = write_run(tmp_path / "run", metrics=logged)
+    (folder / "metrics.run.jsonl").write_bytes(line_of(Start.first({}, -1)))
+    result = CliRunner().invoke(app, ["watch", str(folder), "--steps", "3"])
+    assert (result.exit_code, result.stderr) == (2, f"verl-reflect: {words}\n")

@@ -8,7 +8,7 @@ from builders import compose_config
 from omegaconf import OmegaConf
 
 from verl_reflect.cpu import micro_batches
-from verl_reflect.cpu.micro_batches import MOST, SHARE, VERLS_DEFAULT, bytes_of_token, micro_batch_tokens
+from verl_reflect.cpu.micro_batches import MOST, PADDING, SHARE, VERLS_DEFAULT, bytes_of_token, micro_batch_tokens
 from verl_reflect.demo.data import CHECKPOINT
 
 GB = 10**9
@@ -35,7 +35,7 @@ def test_logits_of_every_copy_and_activations_of_every_layer_are_counted() -> No
 @pytest.mark.parametrize("memory", [24 * GB, 64 * GB, 256 * GB])
 def test_a_micro_batch_keeps_to_its_share_of_the_memory(config: SimpleNamespace, memory: int) -> None:
     tokens = micro_batch_tokens(bytes_of_token(config), memory, row_tokens=0)
-    assert 0 < tokens * bytes_of_token(config) <= SHARE * memory
+    assert 0 < PADDING * tokens * bytes_of_token(config) <= SHARE * memory
 
 
 def test_a_larger_vocabulary_takes_smaller_micro_batches_and_more_memory_larger_ones() -> None:
@@ -73,3 +73,23 @@ def test_a_model_that_cannot_be_read_leaves_verls_default() -> None:
     config = compose_config("+hardware=cpu", "actor_rollout_ref.model.path=/no/such/model")
     assert config.actor_rollout_ref.actor.ppo_max_token_len_per_gpu == VERLS_DEFAULT
     OmegaConf.resolve(config)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "row"),
+    [
+        (("+recipe=reflect_grpo", "+task=countdown"), 1536),
+        (("+recipe=reflect_grpo", "+task=countdown", "reflect.credit=reflection+retry"), 2560),
+        (("+recipe=reflect_grpo", "+task=countdown", "reflect.keep=[retry]"), 2560),
+        (("+recipe=blind_retry_grpo", "+task=countdown"), 2560),
+        (("data.max_prompt_length=300", "data.max_response_length=200"), 500),
+        (("data.max_prompt_length=300", "actor_rollout_ref.rollout.max_model_len=900"), 900),
+    ],
+)
+def test_where_memory_is_short_a_micro_batch_is_the_longest_row_and_no_longer(
+    overrides: tuple[str, ...], row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(micro_batches, "_bytes_of_token", lambda path: bytes_of_token(SMOLLM2))
+    monkeypatch.setattr(micro_batches, "memory_of_machine", lambda: 8 * GB)
+    config = compose_config(*overrides, "+hardware=cpu", f"actor_rollout_ref.model.path={CHECKPOINT}")
+    assert config.actor_rollout_ref.actor.ppo_max_token_len_per_gpu == row

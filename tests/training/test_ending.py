@@ -2,7 +2,7 @@
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
-from ray.exceptions import ActorDiedError, RayTaskError
+from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from verl_reflect.training.ending import Ending
 from verl_reflect.training.lookout import RunDiedError
@@ -31,6 +31,12 @@ def test_a_death_that_verl_saw_first_is_a_sentence_too(times: int) -> None:
     with pytest.raises(SystemExit, match=r"^verl-reflect: a process of the run died: .*resume_mode=auto") as ended:
         end(raised_by_an_actor(ActorDiedError(), times))
     assert "\n" not in str(ended.value.code)
+
+
+def test_the_trainers_own_process_is_called_that() -> None:
+    told = "The actor died.\n\tclass_name: TaskRunnerV1\n\tpid: 4711\nIts worker died. connection error code 2."
+    with pytest.raises(SystemExit, match=r"^verl-reflect: the trainer's own process died: its process was killed"):
+        end(RayActorError(None, told))
 
 
 def test_any_other_error_keeps_its_traceback() -> None:

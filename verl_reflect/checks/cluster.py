@@ -1,10 +1,5 @@
-"""The Ray cluster that a run would join: where it is, and a visit to it before the run.
+"""A visit to the Ray cluster that a run would join, before the run."""
 
-verl's `ray.init` joins the cluster that `ray_kwargs.ray_init.address` or RAY_ADDRESS names, or else one that `ray
-start` began on this machine, and only without all of these starts a Ray of its own.
-"""
-
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +8,7 @@ from typing import Any
 import ray
 from omegaconf import DictConfig, OmegaConf
 
+from verl_reflect.checks.address import first_line, given, source_of
 from verl_reflect.checks.run import UnfitError
 
 ONLY_FOR_A_RAY_OF_ITS_OWN = ("num_cpus", "num_gpus", "resources", "labels", "object_store_memory", "_system_config")
@@ -20,29 +16,12 @@ ONLY_FOR_A_RAY_OF_ITS_OWN = ("num_cpus", "num_gpus", "resources", "labels", "obj
 SECONDS_TO_CONNECT = 10.0
 
 
-def address_of(config: DictConfig) -> str | None:
-    """Address of the cluster that the run would join; None if it starts a Ray of its own."""
-    from ray._private.services import canonicalize_bootstrap_address  # there is no public way to ask without joining
-
-    arguments = _given(config)
-    address = arguments.get("address") or os.environ.get("RAY_ADDRESS")
-    if address and address.startswith("ray://"):
-        return str(address)
-    try:
-        return canonicalize_bootstrap_address(address, arguments.get("_temp_dir"))  # type: ignore[arg-type]  # or None
-    except (ConnectionError, ValueError) as error:
-        raise UnfitError(
-            f"{_source(config)}={address} leads to no Ray cluster: {_first_line(error)} Correct it, or set "
-            "ray_kwargs.ray_init.address=local for a Ray of the run's own."
-        ) from error
-
-
 def ray_arguments(config: DictConfig) -> dict[str, Any]:
     """What verl's `main_ppo.run_ppo` gives to `ray.init`."""
     from verl.trainer.constants_ppo import get_ppo_ray_runtime_env
 
     verls: Any = get_ppo_ray_runtime_env(config)  # type: ignore[no-untyped-call]
-    arguments = _given(config)
+    arguments = given(config)
     runtime_env = OmegaConf.merge(verls, arguments.get("runtime_env") or {})
     container = OmegaConf.to_container(OmegaConf.create({**arguments, "runtime_env": runtime_env}), resolve=True)
     assert isinstance(container, dict)
@@ -64,7 +43,7 @@ def joined(config: DictConfig, address: str) -> Iterator[None]:
         if arguments.get(name):
             raise UnfitError(
                 f"ray_kwargs.ray_init.{name} is for a Ray of the run's own, and there is a Ray cluster at {address} "
-                f"({_source(config)}); set ray_kwargs.ray_init.{name}=null to join that, or "
+                f"({source_of(config)}); set ray_kwargs.ray_init.{name}=null to join that, or "
                 "+ray_kwargs.ray_init.address=local to leave it alone."
             )
     _check_anyone_listens(config, address)
@@ -72,7 +51,7 @@ def joined(config: DictConfig, address: str) -> Iterator[None]:
         ray.init(**{**arguments, "address": address, "log_to_driver": False, "logging_level": "ERROR"})
     except (Exception, SystemExit) as error:  # Ray ends a process that waits too long
         raise UnfitError(
-            f"The Ray cluster at {address} ({_source(config)}) cannot be joined: {_first_line(error)}"
+            f"The Ray cluster at {address} ({source_of(config)}) cannot be joined: {first_line(error)}"
         ) from error
     try:
         yield
@@ -87,21 +66,6 @@ def _check_anyone_listens(config: DictConfig, address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_CONNECT).close()
     except (OSError, ValueError) as error:
         raise UnfitError(
-            f"No Ray cluster answers at {address} ({_source(config)}): {_first_line(error)}. Start it with `ray start "
+            f"No Ray cluster answers at {address} ({source_of(config)}): {first_line(error)}. Start it with `ray start "
             "--head`, correct the address, or set +ray_kwargs.ray_init.address=local for a Ray of the run's own."
         ) from error
-
-
-def _given(config: DictConfig) -> DictConfig:
-    return OmegaConf.select(config, "ray_kwargs.ray_init") or OmegaConf.create({})
-
-
-def _source(config: DictConfig) -> str:
-    """What names the cluster."""
-    if _given(config).get("address"):
-        return "ray_kwargs.ray_init.address"
-    return "RAY_ADDRESS" if os.environ.get("RAY_ADDRESS") else "ray start on this machine"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

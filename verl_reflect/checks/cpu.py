@@ -3,7 +3,7 @@
 from omegaconf import OmegaConf
 
 from verl_reflect.checks.run import Run
-from verl_reflect.cpu.micro_batches import bytes_of_token, memory_of_machine
+from verl_reflect.cpu.micro_batches import PADDING, bytes_of_token, memory_of_machine
 from verl_reflect.finding import Doubt
 
 TOO_MUCH = 0.5
@@ -22,7 +22,7 @@ def _too_large(run: Run) -> str | None:
     actor, memory = run.config.actor_rollout_ref.actor, memory_of_machine()
     if not actor.use_dynamic_bsz:
         return None
-    needed = bytes_of_token(run.model_config) * actor.ppo_max_token_len_per_gpu
+    needed = PADDING * bytes_of_token(run.model_config) * actor.ppo_max_token_len_per_gpu
     if needed <= TOO_MUCH * memory:
         return None
     return (

@@ -1,4 +1,4 @@
-"""The rollout engine and the attention of the training engine are there, and go with what is trained."""
+"""The rollout engine and the attention of the training engine are there."""
 
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -23,18 +23,6 @@ def check_rollout_engine(run: Run) -> str:
             continue
     lack = f"{key} is {name}, and {name} is not installed; install it."
     return run.refuse(lack) if run.on_cpu or _has_gpu() else Doubt(f"On this machine, which has no GPU: {lack}")
-
-
-def check_adapter(run: Run) -> str:
-    """What LoRA trains reaches the rollout engine."""
-    if not run.with_lora:
-        return "all weights are trained"
-    if run.get("actor_rollout_ref.rollout.name") == "sglang" and not run.get("actor_rollout_ref.model.lora.merge"):
-        return Doubt(
-            "With LoRA, SGLang gets an adapter from verl's trainer, in a form that changed between its versions and "
-            "was never tried with this plugin; set actor_rollout_ref.model.lora.merge=True, which sends whole weights."
-        )
-    return "an adapter is trained"
 
 
 def check_attention(run: Run) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from verl_reflect.checks.run import Run, UnfitError
-from verl_reflect.config import CONTROLS
+from verl_reflect.config import CONTROLS, FirstAttempt
+from verl_reflect.rollout.ways import WAYS
 
 GROUP_RELATIVE = ("grpo", "grpo_keeping", "grpo_shuffled", "grpo_passk", "rloo", "opo", "gpg")
 
@@ -50,6 +51,19 @@ def _faults(run: Run) -> Iterator[str]:
 
 def _faults_of_the_loss(run: Run) -> Iterator[str]:
     settings = run.settings
+    corrections = ("rollout_is", "rollout_rs", "bypass_mode")
+    wanting = [key for name in corrections if run.get(key := f"algorithm.rollout_correction.{name}")]
+    if wanting and not run.get("actor_rollout_ref.rollout.calculate_log_probs"):
+        yield (
+            f"{wanting[0]}={run.get(wanting[0])} needs the log-probability of every trained token, and "
+            "actor_rollout_ref.rollout.calculate_log_probs is false; set it to true."
+        )
+    attempting = run.get("actor_rollout_ref.rollout.agent.default_agent_loop") == WAYS["first_try"].loop
+    if attempting and settings.first_attempt is not FirstAttempt.live and not run.get("trainer.val_only"):
+        yield (
+            "actor_rollout_ref.rollout.agent.default_agent_loop=first_try trains first attempts, so the model must "
+            f"make them now, and reflect.first_attempt is {settings.first_attempt.value}; set it to live."
+        )
     rejecting = run.get("algorithm.rollout_correction.rollout_rs")
     if rejecting and settings.rows_per_session > 1 and not run.get("algorithm.rollout_correction.bypass_mode"):
         several = f"reflect.keep={settings.keep}" if settings.keep else f"reflect.credit={settings.credit}"

@@ -87,6 +87,8 @@ def one_of(*choices: str) -> Kind:
 
 NUMBER = Kind("a number", lambda value: _is_whole(value) or isinstance(value, float))
 POSITIVE = Kind("a number of more than 0", lambda value: NUMBER.fits(value) and value > 0)
+FROM_0 = Kind("a number of at least 0", lambda value: NUMBER.fits(value) and value >= 0)
+SHARE = Kind("a number of more than 0 and at most 1", lambda value: NUMBER.fits(value) and 0 < value <= 1)
 FLAG = Kind("true or false", lambda value: value in (True, False) and not isinstance(value, float), optional=True)
 """Also 1, 0 and null, which verl takes for true, false and false."""
 TEXT = Kind("a text", lambda value: isinstance(value, str) and bool(value))
@@ -102,6 +104,8 @@ VALIDATION_FILES = Kind(
     "training file will do then",
     FILES.fits,
 )
+TEXTS = Kind("a list of texts", _are_texts, optional=True)
+TARGETS = Kind("a text or a list of texts", lambda value: isinstance(value, str) or _are_texts(value), optional=True)
 LOGGERS = Kind("a name or a list of names", lambda value: isinstance(value, str) or _are_texts(value))
 SIZE = replace(whole(1), may_be_absent=True)
 """GPUs along one side of an engine's mesh."""
@@ -109,6 +113,9 @@ RANK = replace(whole(0), may_be_absent=True)
 """Of LoRA; 0 is without."""
 ENGINES = one_of("fsdp", "fsdp2", "fsdp_turbo", "megatron", "veomni", "torchtitan", "automodel")
 """That train: those which verl registers."""
+TRUNCATIONS = one_of("error", "left", "right", "middle")
+DTYPES = one_of("auto", "half", "float16", "bfloat16", "float", "float32")
+"""Of the weights that a server has."""
 LOSSES = one_of("token-mean", "token-sum", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm")
 
 _ROLLOUT = "actor_rollout_ref.rollout"
@@ -150,6 +157,7 @@ KEYS: dict[str, Kind] = {
             "filter_overlong_prompts": FLAG,
             "dataloader_num_workers": whole(0),
             "use_shm": FLAG,
+            "truncation": TRUNCATIONS,
             "apply_chat_template_kwargs": SECTION,
             "custom_cls.path": MAYBE_TEXT,
         },
@@ -167,6 +175,7 @@ KEYS: dict[str, Kind] = {
             "override_config.attn_implementation": MAYBE_TEXT,
             "lora_rank": RANK,
             "lora_adapter_path": MAYBE_TEXT,
+            "target_modules": TARGETS,
             "lora.rank": RANK,
             "lora.merge": FLAG,
         },
@@ -183,6 +192,16 @@ KEYS: dict[str, Kind] = {
             "use_kl_loss": FLAG,
             "entropy_coeff": NUMBER,
             "loss_agg_mode": LOSSES,
+            "policy_loss.loss_mode": TEXT,
+            "kl_loss_type": TEXT,
+            "kl_loss_coef": FROM_0,
+            "grad_clip": replace(POSITIVE, may_be_absent=True),
+            "optim.lr": FROM_0,
+            "optim.weight_decay": FROM_0,
+            "optim.optimizer": replace(TEXT, optional=True),
+            "optim.optimizer_impl": replace(TEXT, optional=True),
+            "checkpoint.save_contents": TEXTS,
+            "checkpoint.load_contents": TEXTS,
         },
     ),
     **_of(
@@ -200,6 +219,17 @@ KEYS: dict[str, Kind] = {
             "n": whole(1),
             "val_kwargs.n": whole(1),
             "temperature": POSITIVE,
+            "top_p": SHARE,
+            "top_k": whole(-1),
+            "val_kwargs.temperature": FROM_0,
+            "val_kwargs.top_p": SHARE,
+            "val_kwargs.top_k": whole(-1),
+            "calculate_log_probs": FLAG,
+            "gpu_memory_utilization": SHARE,
+            "dtype": DTYPES,
+            "max_num_seqs": whole(1),
+            "max_num_batched_tokens": whole(1),
+            "checkpoint_engine.update_weights_bucket_megabytes": whole(1),
             "max_model_len": whole(1, optional=True),
             "full_determinism": FLAG,
             "tensor_model_parallel_size": whole(1),
@@ -231,6 +261,7 @@ KEYS: dict[str, Kind] = {
         {
             "adv_estimator": TEXT,
             "use_kl_in_reward": FLAG,
+            "rollout_correction.rollout_is": MAYBE_TEXT,
             "rollout_correction.rollout_rs": MAYBE_TEXT,
             "rollout_correction.bypass_mode": FLAG,
         },
@@ -272,6 +303,8 @@ KEYS: dict[str, Kind] = {
         },
     ),
     "ray_kwargs.ray_init.address": MAYBE_TEXT,
+    "ray_kwargs.ray_init.num_cpus": whole(1, optional=True),
+    "transfer_queue.backend.SimpleStorage.num_data_storage_units": SIZE,
     "ray_kwargs.ray_init.runtime_env.env_vars": SECTION,
 }
 """Every key that a check reads, outside the section `reflect`, which is read by verl_reflect/config.py."""

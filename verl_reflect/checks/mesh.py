@@ -66,3 +66,21 @@ def _of_megatron(run: Run, part: str) -> tuple[str, ...]:
 
 SIZES = {"fsdp": _of_fsdp, "fsdp2": _of_fsdp, "veomni": _of_veomni, "megatron": _of_megatron}
 """For each engine whose division is known: the keys of the sizes, that of what shares a sequence last."""
+
+
+def check_heads(run: Run) -> str:
+    """GPUs that share a sequence share its attention heads, which verl asserts once the model is loaded."""
+    if not run.get("actor_rollout_ref.actor.strategy").startswith("fsdp"):
+        return "as the training engine has it"
+    sharing = mesh_of(run, ACTOR).sequence_parallel
+    if sharing == 1:
+        return "each GPU has whole sequences"
+    text = run.model_config.get_text_config()
+    heads = text.num_attention_heads
+    shared = getattr(text, "num_key_value_heads", None) or heads
+    if heads % sharing or (shared % sharing and sharing % shared):
+        raise UnfitError(
+            f"{ACTOR}.ulysses_sequence_parallel_size is {sharing}, by which the model's {heads} attention heads and "
+            f"{shared} key and value heads cannot be divided; set one that divides them."
+        )
+    return f"{sharing} GPUs share a sequence"

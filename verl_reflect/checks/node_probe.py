@@ -1,4 +1,4 @@
-"""Says what a node has: versions, modules, files, room on its disk.
+"""Says what a node has: versions, modules, files, variables, room on its disk.
 
 Sent to each node as text and run by the Python there, because the package itself may be missing. So it imports nothing
 but the standard library. Its argument is the question and its last line the answer, both JSON (`nodes.py`).
@@ -73,6 +73,7 @@ def report(question: dict[str, Any]) -> dict[str, Any]:
         "versions": {package: first_version(names) for package, names in question["packages"].items()},
         "modules": {name: loaded(name, question["seconds"]) for name in question["modules"]},
         "missing": [path for path in question["paths"] if not os.path.exists(path)],
+        "unset": [name for name in question["variables"] if name not in os.environ],
         "free": free_bytes(question["folder"]),
     }
 

@@ -27,6 +27,8 @@ class Report:
     """By module, the `digest` of its source, and the `error` that importing it ends with."""
     missing: Sequence[str]
     """Of the paths asked for."""
+    unset: Sequence[str]
+    """Of the variables asked for."""
     free: int
     """Bytes on the disk of the folder asked for."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verl_reflect.checks.cluster import address_of, joined
+from verl_reflect.checks.cluster import joined
 from verl_reflect.checks.engine import ROLLOUT_PACKAGES
 from verl_reflect.checks.node_reports import Node, Report, report_of_this_machine, reports_of_nodes
 from verl_reflect.checks.run import Run, UnfitError
@@ -25,11 +25,16 @@ SAME = frozenset({*ONE_PROGRAM, "Python"})
 BESIDE = {"transformers": ["transformers"], "torch": ["torch"], "ray": ["ray"]}
 """What every node must have, and where another version may do."""
 SHOWN_NODES = 3
+NOTICED = (
+    *("VERL_", "WANDB_", "MLFLOW_", "SWANLAB_", "TENSORBOARD_", "CLEARML_", "TRACKIO_"),
+    *("HF_", "VLLM_", "SGLANG_", "NCCL_"),
+)
+"""How the names of variables begin that change what a run does or where it logs."""
 
 
 def check_nodes(run: Run) -> str:
     """The nodes of the cluster have the devices, the packages, the modules and the files of the run."""
-    address = address_of(run.config)
+    address = run.cluster
     if address is None:
         return "this machine alone; Ray starts with the run"
     question = question_of(run)
@@ -54,6 +59,7 @@ def question_of(run: Run) -> dict[str, Any]:
         "modules": list(_modules(run)),
         "seconds": SECONDS_TO_IMPORT,
         "paths": list(_paths(run)),
+        "variables": _variables(run),
         "folder": str(run.config.trainer.default_local_dir),
     }
 
@@ -86,6 +92,12 @@ class Comparison:
             yield f"{names} has {package} {found} where others have {wanted}."
         for key, path, lacking in self._lacking():
             yield f"{key}: {_named(lacking)} has no {path}, and verl may read it there."
+        if unset := self._unset():
+            yield (
+                f"{', '.join(unset)}: set here and not on {_named(self._without(unset))}; what a run on a Ray cluster "
+                "is to see stands in ray_kwargs.ray_init.runtime_env.env_vars (+ray_kwargs.ray_init.runtime_env."
+                f"env_vars.{unset[0]}=...)."
+            )
         if other := self._other_source(OWN_PACKAGE):
             yield f"verl-reflect is not the same code on {other} as here, though its version is; install it anew there."
         if self.run.config.trainer.save_freq > 0 and self.least_room() < (size := _bytes_in(self.run.model.path)):
@@ -97,6 +109,13 @@ class Comparison:
     def least_room(self) -> int:
         """Bytes on the disk of `trainer.default_local_dir`, where there are the fewest."""
         return min((report.free for report in self.there.values()), default=self.here.free)
+
+    def _unset(self) -> list[str]:
+        """Variables of this machine that a node lacks."""
+        return sorted({name for report in self.there.values() for name in report.unset})
+
+    def _without(self, names: Sequence[str]) -> Iterator[Node]:
+        return (node for node, report in self.there.items() if set(names) & set(report.unset))
 
     def _other_versions(self) -> Iterator[tuple[str, str | None, str, str]]:
         """(package, a version, the version wanted, the nodes that have the former), this machine's being wanted."""
@@ -149,6 +168,12 @@ def _paths(run: Run) -> dict[str, str]:
     model = os.path.expanduser(run.model.path)
     data = {path: key for key, path in run.files() if "://" not in path}
     return {**data, **({model: "actor_rollout_ref.model.path"} if os.path.isdir(model) else {})}
+
+
+def _variables(run: Run) -> list[str]:
+    """Set here, of those that change a run, and not handed to it through Ray."""
+    handed = run.get("ray_kwargs.ray_init.runtime_env.env_vars") or {}
+    return sorted(name for name in os.environ if name.startswith(NOTICED) and name not in handed)
 
 
 def _check_devices(run: Run, address: str, nodes: Sequence[Node]) -> None:

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from transformers import AutoConfig, AutoTokenizer
 
+from verl_reflect.checks.address import address_of
 from verl_reflect.checks.keys import KEYS, MODEL
 from verl_reflect.config import ReflectConfig
 from verl_reflect.finding import Doubt
@@ -28,6 +28,7 @@ class Run:
 
     def __init__(self, config: DictConfig):
         self.config = config
+        self._unreadable: dict[str, str] = {}
 
     @property
     def rollout(self) -> DictConfig:
@@ -76,16 +77,13 @@ class Run:
     def cluster(self) -> str | None:
         """The address of a Ray cluster that the run joins: its nodes may see other files and variables than this one.
 
-        That which is named, or else the one that `ray start` has left running on this machine, as Ray takes it.
+        None if it starts a Ray of its own.
         """
-        named: str | None = self.get("ray_kwargs.ray_init.address") or os.environ.get("RAY_ADDRESS")
-        if named not in (None, "auto"):
-            return None if named == "local" else named
-        started = Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp", "ray", "ray_current_cluster")
+        self.get("ray_kwargs.ray_init.address")
         try:
-            return started.read_text(encoding="utf-8").strip() or named
-        except OSError:
-            return named
+            return address_of(self.config)
+        except ValueError as error:
+            raise UnfitError(str(error)) from error
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -141,6 +139,8 @@ class Run:
         """Read what a key names, or else the model itself, as verl reads it."""
         key = key if self.get(key) else "actor_rollout_ref.model.path"
         named: str = self.get(key)
+        if sentence := self._unreadable.get(named):  # the hub's client tries for minutes
+            raise UnfitError(sentence)
         if named == VERLS_OWN_MODEL and not os.path.isdir(os.path.expanduser(named)):
             raise UnfitError(f"Name a model: set actor_rollout_ref.model.path to {MODEL.wanted}.")
         path = os.path.expanduser(self.fetched(key, named))
@@ -152,7 +152,8 @@ class Run:
             )
         except Exception as error:  # whatever a model's own files, its code or the hub's client can raise
             first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UnfitError(f"{named} cannot be read as a model: {first_line} Set {key}.") from error
+            self._unreadable[named] = f"{named} cannot be read as a model: {first_line} Set {key}."
+            raise UnfitError(self._unreadable[named]) from error
 
     def fetched(self, key: str, path: str) -> str:
         """Where a path lies on this machine: verl copies what is on HDFS, and takes everything else as it is.

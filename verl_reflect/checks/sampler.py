@@ -1,15 +1,19 @@
-"""`reflect.sampler=edge` can choose rows."""
+"""The class of the data set is there, and `reflect.sampler=edge` can choose rows."""
+
+import os
 
 from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.config import SAMPLERS
 
 
 def check_sampler(run: Run) -> str:
-    """`reflect.sampler=edge` can choose rows."""
-    sampler = run.settings.sampler
+    """The class of the data set is there, and `reflect.sampler=edge` can choose rows."""
+    sampler, path = run.settings.sampler, run.get("data.custom_cls.path")
+    if path and not path.startswith("pkg://") and not os.path.isfile(path.removeprefix("file://")):
+        raise UnfitError(f"data.custom_cls.path: there is no file {path}; set it, or remove the override.")
     if sampler == "uniform":
         return "rows as verl draws them"
-    if (path := run.get("data.custom_cls.path")) != SAMPLERS[sampler]:
+    if path != SAMPLERS[sampler]:
         raise UnfitError(
             f"reflect.sampler={sampler} needs the recipe's data.custom_cls.path and it is {path}; remove the "
             "override, or set reflect.sampler=uniform."

@@ -32,6 +32,11 @@ def _check_resume(run: Run) -> None:
     if mode not in RESUME_MODES:
         raise UnfitError(f"trainer.resume_mode is {mode}; choose one of {', '.join(RESUME_MODES)}.")
     if mode != "resume_path":
+        if path is not None:
+            raise UnfitError(
+                f"trainer.resume_from_path is {path}, and counts only with trainer.resume_mode=resume_path, which is "
+                f"{mode}; set that, or remove the path."
+            )
         return
     if path is None or not path.rpartition("global_step_")[2].isdecimal():
         raise UnfitError(

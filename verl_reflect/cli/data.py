@@ -53,8 +53,12 @@ def make_from_source(
 ) -> None:
     """Make the three files of the task named `module:Class`."""
     with refusing_in_one_sentence():
-        sizes = {"test": test, "validation": validation, "train": train}
-        report(make_dataset(load_task(task), source, sizes, seed=seed, out=out))
+        report(make_dataset(load_task(task), source, _sizes(train, validation, test), seed=seed, out=out))
+
+
+def _sizes(train: int | None, validation: int, test: int) -> dict[str, int | None]:
+    """Of the splits, in the order in which they are filled."""
+    return {"test": test, "validation": validation, "train": train}
 
 
 @data.command()
@@ -170,7 +174,10 @@ def custom(
     seed: Seed = 0,
 ) -> None:
     """A task of your own."""
-    make_from_source(task, open_source(source), out, train, validation, test, seed)
+    from verl_reflect.data.maker_apart import make_apart
+
+    with refusing_in_one_sentence():
+        report(make_apart(task, source, _sizes(train, validation, test), seed=seed, out=out))
 
 
 @data.command()

@@ -129,13 +129,17 @@ class Progress:
         return f"{self.tokens_per_second:,.0f} tokens/s" if self.tokens_per_second is not None else ""
 
 
-def waits_for(path: Path) -> str:
-    """What a run that has logged nothing yet is at, in words."""
+def waits_for(path: Path, columns: int | None = None) -> str:
+    """What a run that has logged nothing yet is at, in words; in so many columns, of a long path only the end."""
     if path.exists():
         return "the models are loaded; waiting for the first validation or step"
     if is_locked(path.with_suffix(f".{STARTS}")):
         return "the run has begun and loads its models"
-    return f"waiting for a run that writes {path}"
+    waiting = "waiting for a run that writes "
+    place = str(path)
+    if columns is not None and len(waiting) + len(place) > columns:
+        place = f"…{place[len(waiting) + 1 - columns :]}"
+    return f"{waiting}{place}"
 
 
 def has_ended(path: Path) -> bool:
@@ -144,13 +148,13 @@ def has_ended(path: Path) -> bool:
     return bool(read_starts(starts)) and not is_locked(starts)
 
 
-def follow(path: Path, steps: int | None, waiting: Callable[[str], None] = lambda sentence: None) -> Iterator[Progress]:
+def follow(path: Path, steps: int | None, waiting: Callable[[], None] = lambda: None) -> Iterator[Progress]:
     """The progress after each step that is logged, from the beginning of the run, until its last step or its end.
 
     A log that became shorter belongs to a new training, and the count starts again.
 
     Args:
-        waiting: Told, again and again, what is waited for while nothing is logged.
+        waiting: Called, again and again, while nothing is logged.
     """
     seen, progress = 0, Progress(steps)
     while not progress.finished:
@@ -166,7 +170,7 @@ def follow(path: Path, steps: int | None, waiting: Callable[[str], None] = lambd
             return
         if not progress.finished:
             if not seen:
-                waiting(waits_for(path))
+                waiting()
             time.sleep(POLL_SECONDS)
 
 
@@ -206,15 +210,15 @@ def _show(run: Path, steps: int | None, console: Console) -> tuple[Progress, Pat
     last = Progress(steps)
     if not console.is_terminal:
         said: set[str] = set()
-        for last in follow(path, steps, lambda sentence: _say_once(sentence, said, console)):
+        for last in follow(path, steps, lambda: _say_once(waits_for(path), said, console)):
             console.print(last.line(), highlight=False, soft_wrap=True)
         return last, path
-    with Live(Text(waits_for(path)), console=console, auto_refresh=False) as live:
+    with Live(console=console, auto_refresh=False) as live:
 
         def show(line: str) -> None:
             live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
-        for last in follow(path, steps, show):
+        for last in follow(path, steps, lambda: show(waits_for(path, console.width))):
             show(last.line(console.width))
     return last, path
 

@@ -6,7 +6,7 @@ follows what goes where, then for the rows, which are written as they are made.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,7 @@ def make_dataset(
     seed: int,
     out: Path,
     wanted: Callable[[Item], bool] = lambda item: True,
+    shown: Callable[[str], AbstractContextManager[Bar]] = progress,
 ) -> Made:
     """Write a parquet file and a card for each split of `sizes` to the folder `out`.
 
@@ -54,6 +55,7 @@ def make_dataset(
 
     Args:
         wanted: Items for which it is false are passed over.
+        shown: Shows how far it is.
 
     Raises:
         ValueError: in one sentence: no usable record, too few items, a gold response that the task rejects, a corrupted
@@ -61,7 +63,7 @@ def make_dataset(
         OSError: from reading the source or writing.
     """
     with ExitStack() as stack:
-        bar = stack.enter_context(progress("records read"))
+        bar = stack.enter_context(shown("records read"))
         rejections = stack.enter_context(Rejections(out / "rejected.jsonl"))
         records = _counted(source.records(), bar, "records read")
         survey = _survey(task, records, seed, wanted, rejections)

@@ -18,6 +18,7 @@ from typing import Any
 
 from verl_reflect.records.growing_file import is_locked
 from verl_reflect.records.metrics_log import parts_of
+from verl_reflect.records.run import read_starts
 from verl_reflect.records.transcripts import Transcript, read_transcripts, transcript_file
 from verl_reflect.records.whole_file import writing
 
@@ -59,6 +60,13 @@ class ToyTraining:
     def finished(self) -> bool:
         """The last validation is there."""
         return transcript_file(self.folder / "validation", self.steps).exists()
+
+    @property
+    def is_done(self) -> bool:
+        """This training, with this seed, is in the folder to its end, and nobody is at work there."""
+        starts = read_starts(self._starts)
+        ours = bool(starts) and starts[-1].seeds.get("data.seed") == self.seed
+        return ours and self.finished and not is_locked(self._starts)
 
     def command(self) -> list[str]:
         """The command line."""

@@ -47,6 +47,12 @@ def discard(path: Path) -> None:
         path.unlink()
 
 
+def discard_prepared(folder: Path, process_id: int) -> None:
+    """Remove the hidden files that another process prepared in a folder, and died."""
+    for path in folder.glob(f".*.{process_id}"):
+        discard(path)
+
+
 def put_in_place(temporary: Path, path: Path) -> None:
     """Rename a finished file once all of it is on the disk: a full one may say so only then."""
     descriptor = os.open(temporary, os.O_RDONLY)

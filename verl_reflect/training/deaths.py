@@ -20,6 +20,8 @@ VLLM_SERVER = "vllm_server_"
 """How verl's names of its vLLM servers begin."""
 ON_PURPOSE = ("killed by `ray.kill`", "all references to the actor were removed", "Worker exit type: INTENDED_")
 """What Ray says of actors that were ended, and did not die."""
+NAMELESS = {"TaskRunnerV1": "the trainer's own process"}
+"""What verl's actors without a name are, by their class."""
 CAUSES = (
     ("connection error", "its process was killed, often for want of memory, or crashed"),
     ("node has died", "its node was lost"),
@@ -62,7 +64,8 @@ def _told(error: RayError) -> dict[str, str]:
 
 def death_of(error: RayError) -> Death:
     """What Ray raises for a call to an actor that died, as its death."""
-    return Death(_told(error).get("name", "a process of the run"), cause(error))
+    told = _told(error)
+    return Death(told.get("name") or NAMELESS.get(told.get("class_name", ""), "a process of the run"), cause(error))
 
 
 def engine_runs(server: Any) -> bool:
