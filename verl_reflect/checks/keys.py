@@ -86,6 +86,7 @@ def one_of(*choices: str) -> Kind:
 
 
 NUMBER = Kind("a number", lambda value: _is_whole(value) or isinstance(value, float))
+AMOUNT = Kind("a number of 0 or more", lambda value: NUMBER.fits(value) and value >= 0)
 POSITIVE = Kind("a number of more than 0", lambda value: NUMBER.fits(value) and value > 0)
 FLAG = Kind("true or false", lambda value: value in (True, False) and not isinstance(value, float), optional=True)
 """Also 1, 0 and null, which verl takes for true, false and false."""
@@ -109,6 +110,8 @@ RANK = replace(whole(0), may_be_absent=True)
 """Of LoRA; 0 is without."""
 ENGINES = one_of("fsdp", "fsdp2", "fsdp_turbo", "megatron", "veomni", "torchtitan", "automodel")
 """That train: those which verl registers."""
+MODES = one_of("sync", "colocate_async", "separate_async")
+"""Of verl's V1 trainer."""
 LOSSES = one_of("token-mean", "token-sum", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm")
 
 _ROLLOUT = "actor_rollout_ref.rollout"
@@ -151,6 +154,37 @@ KEYS: dict[str, Kind] = {
             "use_shm": FLAG,
             "apply_chat_template_kwargs": SECTION,
             "custom_cls.path": MAYBE_TEXT,
+        },
+    ),
+    **_of(
+        "trainer",
+        {
+            "device": TEXT,
+            "nnodes": whole(1),
+            "n_gpus_per_node": whole(1),
+            "use_v1": FLAG,
+            "v1.trainer_mode": MODES,
+            "v1.colocate_async.num_warmup_batches": AMOUNT,
+            "v1.separate_async.num_warmup_batches": AMOUNT,
+            "v1.separate_async.parameter_sync_step": whole(1),
+            "v1.separate_async.hybrid_rollout.enable_switch": FLAG,
+            "v1.sampler.max_off_policy_threshold": whole(1, optional=True),
+            "v1.sampler.max_off_policy_strategy": one_of("drop", "wait"),
+            "v1.sampler.custom_sampler.name": MAYBE_TEXT,
+            "total_epochs": whole(),
+            "total_training_steps": whole(optional=True),
+            "save_freq": whole(),
+            "test_freq": whole(),
+            "val_only": FLAG,
+            "val_before_train": FLAG,
+            "resume_mode": TEXT,
+            "resume_from_path": MAYBE_TEXT,
+            "logger": LOGGERS,
+            "project_name": TEXT,
+            "experiment_name": TEXT,
+            "default_local_dir": TEXT,
+            "rollout_data_dir": MAYBE_TEXT,
+            "validation_data_dir": MAYBE_TEXT,
         },
     ),
     **_of(
@@ -201,6 +235,10 @@ KEYS: dict[str, Kind] = {
             "temperature": POSITIVE,
             "max_model_len": whole(1, optional=True),
             "full_determinism": FLAG,
+            "calculate_log_probs": FLAG,
+            "nnodes": whole(0),
+            "n_gpus_per_node": whole(0),
+            "checkpoint_engine.backend": TEXT,
             "tensor_model_parallel_size": whole(1),
             "data_parallel_size": SIZE,
             "pipeline_model_parallel_size": SIZE,
@@ -231,6 +269,7 @@ KEYS: dict[str, Kind] = {
             "adv_estimator": TEXT,
             "use_kl_in_reward": FLAG,
             "rollout_correction.rollout_rs": MAYBE_TEXT,
+            "rollout_correction.rollout_is": MAYBE_TEXT,
             "rollout_correction.bypass_mode": FLAG,
         },
     ),
@@ -243,31 +282,6 @@ KEYS: dict[str, Kind] = {
             "custom_reward_function.path": MAYBE_TEXT,
             "custom_reward_function.name": MAYBE_TEXT,
             "custom_reward_function.reward_kwargs": SECTION,
-        },
-    ),
-    **_of(
-        "trainer",
-        {
-            "device": TEXT,
-            "nnodes": whole(1),
-            "n_gpus_per_node": whole(1),
-            "use_v1": FLAG,
-            "v1.trainer_mode": TEXT,
-            "v1.sampler.custom_sampler.name": MAYBE_TEXT,
-            "total_epochs": whole(),
-            "total_training_steps": whole(optional=True),
-            "save_freq": whole(),
-            "test_freq": whole(),
-            "val_only": FLAG,
-            "val_before_train": FLAG,
-            "resume_mode": TEXT,
-            "resume_from_path": MAYBE_TEXT,
-            "logger": LOGGERS,
-            "project_name": TEXT,
-            "experiment_name": TEXT,
-            "default_local_dir": TEXT,
-            "rollout_data_dir": MAYBE_TEXT,
-            "validation_data_dir": MAYBE_TEXT,
         },
     ),
     "ray_kwargs.ray_init.address": MAYBE_TEXT,
