@@ -43,6 +43,7 @@ def test_a_synchronous_run_corrects_nothing(tmp_path: Path) -> None:
         ((COLOCATED, f"{STRATEGY}=wait", "reflect.first_attempt=live"), "both would wait for ever; set it to drop"),
         ((*SEPARATE, "actor_rollout_ref.rollout.nnodes=0"), "rollout.nnodes is 0, .* set it to 1 or more"),
         ((*SEPARATE, "actor_rollout_ref.rollout.checkpoint_engine.backend=naive"), "set it to nccl"),
+        ((*SEPARATE, "ray_kwargs.ray_init.runtime_env.env_vars.VERL_PLATFORM=cpu"), "is nccl, .* set it to file"),
         ((*SEPARATE, "trainer.v1.separate_async.hybrid_rollout.enable_switch=true"), "set it to False"),
         ((*SEPARATE, "trainer.v1.separate_async.parameter_sync_step=3"), "train_batch_size=8 must be .*=3 times"),
         ((*SEPARATE, "actor_rollout_ref.actor.ppo_mini_batch_size=8"), "must be .*=4 times .*ppo_mini_batch_size=8"),

@@ -13,6 +13,8 @@ from verl_reflect.finding import Doubt
 
 COLOCATED, SEPARATE = "colocate_async", "separate_async"
 SAMPLER = "trainer.v1.sampler"
+ON_CPU = "file"
+"""The checkpoint engine of hardware=cpu (cpu/weight_file.py)."""
 CORRECTION = "algorithm.rollout_correction"
 
 
@@ -80,12 +82,19 @@ def _check_separate(run: Run) -> None:
                 f"{key} is {run.get(key)}, and with trainer.v1.trainer_mode={SEPARATE} the rollout servers have GPUs "
                 "of their own; set it to 1 or more."
             )
-    if run.get(f"{rollout}.checkpoint_engine.backend") == "naive":
-        raise UnfitError(
-            f"{rollout}.checkpoint_engine.backend is naive, which carries weights within one GPU; set it to nccl, or "
-            "another that verl has for your machines."
-        )
+    _check_backend(run, f"{rollout}.checkpoint_engine.backend")
     _check_updates(run, section)
+
+
+def _check_backend(run: Run, key: str) -> None:
+    backend = run.get(key)
+    if run.on_cpu and backend != ON_CPU:
+        raise UnfitError(f"{key} is {backend}, which carries weights to no server on CPUs; set it to {ON_CPU}.")
+    if backend == "naive":
+        raise UnfitError(
+            f"{key} is naive, which carries weights within one GPU; set it to nccl, or another that verl has for your "
+            "machines."
+        )
 
 
 def _check_updates(run: Run, section: str) -> None:

@@ -83,6 +83,8 @@ NAMES: Mapping[str, str] = {
 """What is used of verl and TransferQueue, and for what."""
 
 ON_CPU: Mapping[str, str] = {
+    "verl.checkpoint_engine.CheckpointEngine": "weights for servers of their own",
+    "verl.checkpoint_engine.CheckpointEngineRegistry": "weights for servers of their own",
     "verl.plugin.platform.PlatformBase": "the CPU as a device",
     "verl.plugin.platform.PlatformRegistry": "the CPU as a device",
     "verl.plugin.platform.set_platform": "the CPU as a device",
