@@ -37,6 +37,11 @@ def check_asynchrony(run: Run) -> str:
             f"ones for those that wrote them; leave {CORRECTION}.bypass_mode=True to the recipe, or set "
             f"{CORRECTION}.rollout_is=token."
         )
+    if mode == SEPARATE:
+        return Doubt(
+            f"trainer.v1.trainer_mode={SEPARATE} was simulated with this plugin and never run from end to end; look at "
+            "the first steps' metrics, or take colocate_async."
+        )
     return f"rows are up to {_steps_in_line(run, mode)} steps old"
 
 
