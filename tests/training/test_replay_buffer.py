@@ -437,7 +437,7 @@ def test_an_asynchronous_step_waits_for_the_head_of_the_line_and_leaves_the_rest
     waits = later(monkeypatch, lambda: queue.group("a", [0, 1]))
     buffer = make_buffer(no_refill, ASYNC)
     batch, metrics = buffer.sample(1, "train", 2)
-    assert uids(batch) == {"a", "b"} and waits == [0.001]
+    assert uids(batch) == {"a", "b"} and len(waits) == 1
     assert metrics["reflect/groups_ready_behind"] == 2 and {"c", "d", "c_0_0"} <= set(queue.tags["train"])
     assert uids(buffer.sample(2, "train", 2)[0]) == {"c", "d"}
 
