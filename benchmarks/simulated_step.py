@@ -1,11 +1,13 @@
-"""The generation phase of training steps in virtual time: our replay buffer, manager, usher and loops, as they are.
+"""Training steps in virtual time: our replay buffers, manager, usher and loops, as they are.
 
 Stand-ins, because nothing here may take time of its own or run in another process:
 
 - the clock (`VirtualLoop`), which jumps to the next event instead of waiting for it;
 - the model (`Servers`): replicas that decode a token for each of their sequences at a time, the slower the more
-  sequences they have; no prefill, and answers whose length and verdict are drawn;
-- verl's trainer (`Simulation.hand_out`) and agent loop workers (`Worker`), a dozen lines each of what theirs do here;
+  sequences they have; no prefill, so that to break off an answer and go on with it costs nothing; and answers whose
+  length and verdict are drawn;
+- verl's trainers (`Simulation.step`, `Simulation.hand_out`) and agent loop workers (`Worker`), a dozen lines each of
+  what theirs do here; an update is time that passes;
 - TransferQueue (`Queue`), a dictionary; Ray (`InProcess`), method calls;
 - the chat template and the judge: a prompt is one token, and the answer, of two, says whether it is right.
 """
@@ -42,7 +44,9 @@ from verl_reflect.rollout.judge import Judge
 from verl_reflect.rollout.loop import ReflectRetryAgentLoop
 from verl_reflect.training.agent_loop_manager import ReflectAgentLoopManager
 from verl_reflect.training.dispatch import DISPATCH
-from verl_reflect.training.replay_buffer import ReflectReplayBuffer
+from verl_reflect.training.line import StoredLine
+from verl_reflect.training.queue import groups_at_a_time
+from verl_reflect.training.replay_buffer import ChoosingReplayBuffer, ReflectReplayBuffer, ReflectReplayBufferAsync
 
 ATTEMPT, REFLECTION, RETRY = 512, 256, 511
 """Token limits, each another, so that a request says by its limit which turn it is."""
@@ -97,6 +101,7 @@ class Replica:
     _decoded: float = 0.0
     """Tokens that a sequence would have that was there from the beginning."""
     _since: float = 0.0
+    _paused: bool = False
     _running: list[tuple[float, int, "asyncio.Future[None]"]] = field(default_factory=list)
     _numbers: Any = field(default_factory=itertools.count)
     _alarm: Any = None
@@ -112,8 +117,19 @@ class Replica:
         self._set_alarm()
         await done
 
+    def pause(self) -> None:
+        """Its sequences stay as they are until `resume`."""
+        self._catch_up()
+        self._paused = True
+        self._set_alarm()
+
+    def resume(self) -> None:
+        self._catch_up()
+        self._paused = False
+        self._set_alarm()
+
     def _catch_up(self) -> None:
-        if self._running:
+        if self._running and not self._paused:
             self._decoded += (self.loop.now - self._since) / self.seconds(self.sequences)
         self._since = self.loop.now
         while self._running and self._running[0][0] <= self._decoded + 1e-6:
@@ -122,7 +138,7 @@ class Replica:
     def _set_alarm(self) -> None:
         if self._alarm:
             self._alarm.cancel()
-        if self._running:
+        if self._running and not self._paused:
             left = (self._running[0][0] - self._decoded) * self.seconds(self.sequences)
             self._alarm = self.loop.call_later(max(0.0, left), self._ring)
 
@@ -157,6 +173,8 @@ class Servers:
     end: int
     seed: int
     replicas: Sequence[Replica]
+    weights: int = 0
+    """The step that made those which they have."""
     _of: dict[str, Replica] = field(default_factory=dict)
     _turns: dict[str, Any] = field(default_factory=dict)
 
@@ -177,8 +195,10 @@ class Servers:
         tokens = lengths.draw(self._chance(f"{request_id} tokens", limit, turn), limit, factor)
         if request_id not in self._of:
             self._of[request_id] = min(self.replicas, key=lambda replica: replica.sequences)
+        began = self.weights
         await self._of[request_id].decode(tokens)
-        return TokenOutput(token_ids=[*(self.right if passed else self.wrong), self.end])
+        remarks = {"min_global_steps": began, "max_global_steps": self.weights}
+        return TokenOutput(token_ids=[*(self.right if passed else self.wrong), self.end], extra_fields=remarks)
 
     def forget(self) -> None:
         self._of.clear()
@@ -203,8 +223,8 @@ class Queue:
     def kv_batch_get(self, keys: Sequence[str], partition_id: str, select_fields: Any) -> dict[str, Any]:
         return {"extra_fields": [self.rows[key] for key in keys]}
 
-    def status(self, uid: str, status: str) -> None:
-        self.tags[uid] = {"is_prompt": True, "status": status, "global_steps": 0}
+    def status(self, uid: str, status: str, **more: Any) -> None:
+        self.tags[uid] = {**self.tags.get(uid, {"is_prompt": True}), "status": status, **more}
 
 
 class InProcess:
@@ -335,21 +355,36 @@ class Simulation:
         seed: Of all that is drawn.
         workers: Agent loop workers.
         replicas: Model servers.
+        update: Seconds that the trainer takes for the batch of a step, once it has it.
     """
 
-    def __init__(self, config: DictConfig, model: Model, seed: int = 0, workers: int = 8, replicas: int = 8):
+    def __init__(
+        self,
+        config: DictConfig,
+        model: Model,
+        seed: int = 0,
+        workers: int = 8,
+        replicas: int = 8,
+        update: float = 0.0,
+        buffer: type[ChoosingReplayBuffer] | None = None,
+    ):
         self.loop, self.queue, self.model, self.seed = VirtualLoop(), Queue(), model, seed
         self._step, self._task, self._stand_ins = 0, itertools.count(), ExitStack()
         self._places = config.data.train_batch_size
         self._stored = config.reflect.first_attempt == "dataset"
+        self._mode, self._update = config.trainer.v1.trainer_mode, update
+        separate = self._mode == "separate_async"
+        self._updates = config.trainer.v1.separate_async.parameter_sync_step if separate else 1
+        self._warm_up = groups_at_a_time(config) - self._places
         ray, clock = InProcess(), SimpleNamespace(time=self.loop.time, monotonic=self.loop.time, sleep=self._sleep)
         self._replace(our_usher, ray=ray)
         self._replace(verl_agent_loops, ray=ray)
         self._replace(verl_replay_buffer, tq=self.queue, time=clock)
         self._replace(our_queue, tq=self.queue, time=clock)
-        self._replace(DISPATCH, usher=None)
+        self._replace(DISPATCH, usher=None, line=StoredLine())
         self._replace(Judge, from_config=lambda config: SimulatedJudge())
-        self.buffer = _buffer(config, self.hand_out)
+        kind = buffer or (ReflectReplayBuffer if self._mode == "sync" else ReflectReplayBufferAsync)
+        self.buffer = _buffer(kind, config, self.hand_out)
         self.manager = ReflectAgentLoopManager(config, None)
         self.servers, agent = self._agent(config, replicas)
         sessions = config.actor_rollout_ref.rollout.n
@@ -385,23 +420,45 @@ class Simulation:
         prompts = tensordict_utils.get_tensordict(row)
         tensordict_utils.assign_non_tensor_data(prompts, "global_steps", self._step)
         for uid in row["uid"]:
-            self.queue.status(uid, "pending")
+            self.queue.status(uid, "pending", global_steps=self._step)
         self.manager.generate_sequences(prompts)
 
-    def step(self) -> tuple[float, list[str], dict[str, float]]:
-        """One generation phase: its seconds, the groups that are trained on, the metrics."""
+    def step(self) -> tuple[float, list[int], dict[str, float]]:
+        """One step: its seconds, the groups that are trained on, the metrics of its last update."""
         self._step += 1
         started = self.loop.now
+        if self._step == 1 and self._warm_up:
+            self.hand_out(self._warm_up)
         self.hand_out(self._places)
-        batch, metrics = self.buffer.sample(self._step, "train", self._places)
-        assert not any(tag.get("status") == "running" for tag in self.queue.tags.values()), "something is on its way"
-        groups = sorted({int(key.partition("_")[0]) for key in batch.keys})
-        self.queue.kv_clear("train", list(self.queue.tags))
-        self.servers.forget()
-        return self.loop.now - started, groups, metrics
+        groups: set[int] = set()
+        for _ in range(self._updates):
+            batch, metrics = self.buffer.sample(self._step, "train", self._places // self._updates)
+            groups |= {int(key.partition("_")[0]) for key in batch.keys}
+            self._train(batch.keys)
+        self.servers.weights = self._step
+        return self.loop.now - started, sorted(groups), metrics
+
+    def _train(self, rows: Sequence[str]) -> None:
+        """An update, which needs the servers' GPUs or has its own."""
+        self.queue.kv_clear("train", rows)
+        if self._mode == "sync":
+            assert not any(tag.get("status") == "running" for tag in self.queue.tags.values()), "on its way"
+            self.queue.kv_clear("train", list(self.queue.tags))
+            self.servers.forget()
+        if self._mode == "separate_async":
+            return self._sleep(self._update / self._updates)
+        for replica in self.servers.replicas:
+            replica.pause()
+        self._sleep(self._update)
+        for replica in self.servers.replicas:
+            replica.resume()
 
     def close(self) -> None:
-        """Put back what was replaced."""
+        """Give up what is on its way, and put back what was replaced."""
+        for task in (tasks := asyncio.all_tasks(self.loop)):
+            task.cancel()
+        if tasks:
+            self.loop.run_until_complete(asyncio.wait(tasks))
         self._stand_ins.close()
         self.loop.close()
         asyncio.set_event_loop(None)
@@ -419,10 +476,12 @@ async def _agent(config: DictConfig, servers: Servers, tokenizer: Any) -> Reflec
     )
 
 
-def _buffer(config: DictConfig, hand_out: Callable[[int], None]) -> ReflectReplayBuffer:
+def _buffer(
+    kind: type[ChoosingReplayBuffer], config: DictConfig, hand_out: Callable[[int], None]
+) -> ChoosingReplayBuffer:
     sampler = config.trainer.v1.sampler
-    return ReflectReplayBuffer(
-        trainer_mode="sync",
+    return kind(
+        trainer_mode=config.trainer.v1.trainer_mode,
         trainer_config=OmegaConf.create({}),
         max_off_policy_threshold=sampler.max_off_policy_threshold,
         max_off_policy_strategy=sampler.max_off_policy_strategy,

@@ -32,11 +32,26 @@ def estimator(control: str, keep: Sized) -> str:
     return CONTROLS[control].estimator if control in CONTROLS else control
 
 
-def mini_batch(train_batch_size: int, credit: str, keep: Sized) -> int:
-    """`ppo_mini_batch_size` for one update a step. verl counts in it rows and not sessions, `rollout.n` to a prompt."""
+def mini_batch(train_batch_size: int, credit: str, keep: Sized, mode: str = "sync", updates: int = 1) -> int:
+    """`ppo_mini_batch_size` for one update a step. verl counts in it rows and not sessions, `rollout.n` to a prompt.
+
+    With separate_async verl makes so many updates of a step, and wants them to be of as many prompts.
+    """
     from verl_reflect.config import CREDITS
 
+    if mode == "separate_async":
+        return train_batch_size // updates
     return train_batch_size * (len(CREDITS.get(credit, [credit])) + len(keep))
+
+
+def asynchronous(mode: str) -> bool:
+    """Whether `trainer.v1.trainer_mode` trains rows of older weights: their own log-probabilities are the old ones."""
+    return mode != "sync"
+
+
+def replay_buffer(mode: str) -> str:
+    """The replay buffer for `trainer.v1.trainer_mode`."""
+    return "ReflectReplayBuffer" if mode == "sync" else "ReflectReplayBufferAsync"
 
 
 def agent_loop(control: str) -> str:
@@ -83,6 +98,8 @@ def register() -> None:
     OmegaConf.register_new_resolver("verl_reflect.longest_trained_turn", longest_trained_turn, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.estimator", estimator, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.mini_batch", mini_batch, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.asynchronous", asynchronous, replace=True)
+    OmegaConf.register_new_resolver("verl_reflect.replay_buffer", replay_buffer, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.agent_loop", agent_loop, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.dataset", dataset, replace=True)
     OmegaConf.register_new_resolver("verl_reflect.longest_row", longest_row, replace=True)

@@ -59,8 +59,12 @@ def test_a_good_configuration_passes_every_check(good_config: DictConfig) -> Non
     ("assignments", "sentence"),
     [
         (["reflect.tasks=[no_such_module:Task]", "reflect.reflection_prompt=null"], "cannot be imported"),
-        (["trainer.v1.trainer_mode=colocate_async"], "Only verl's synchronous V1 trainer is supported"),
-        (["trainer.use_v1=false"], "Only verl's synchronous V1 trainer is supported"),
+        (["trainer.v1.trainer_mode=fully_async"], "must be one of sync, colocate_async, separate_async"),
+        (
+            ["trainer.v1.trainer_mode=colocate_async", "trainer.v1.sampler.custom_sampler.name=ReflectReplayBuffer"],
+            "custom_sampler.name is ReflectReplayBuffer and must be ReflectReplayBufferAsync; remove the override",
+        ),
+        (["trainer.use_v1=false"], "Only verl's V1 trainer is supported"),
         (["reward.reward_manager.name=naive"], "must be ReflectRewardManager; remove the override"),
         (["reward.reward_model.enable=true"], "a reward function decides about success"),
         (["actor_rollout_ref.rollout.full_determinism=true"], "set it to False"),

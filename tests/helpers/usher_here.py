@@ -34,3 +34,6 @@ class UsherHere(RunningUsher):
 
     def end_step(self) -> None:
         asyncio.run(self.usher.end_step())
+
+    def trained(self, groups: Sequence[str]) -> None:
+        asyncio.run(self.usher.trained(groups))

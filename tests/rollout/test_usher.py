@@ -45,7 +45,7 @@ async def test_a_lost_group_makes_room_and_late_ones_end_when_the_batch_is_full(
     b = asyncio.create_task(usher.attempted("b", FAILED))
     await asyncio.sleep(0)
     standing = await usher.standing(["a"], [])
-    assert await b is True and standing.holders == {"b"} and standing.vacant == 0
+    assert await b is True and standing.holders == ("b",) and standing.vacant == 0
     await usher.release()
     assert await usher.attempted("c", FAILED) is False
 
@@ -55,7 +55,7 @@ async def test_it_says_how_the_step_stands() -> None:
     await usher.attempted("a", PASSED)
     await usher.attempted("b", PASSED)
     standing = await usher.standing([], ["a", "c"])
-    assert (standing.holders, standing.vacant, standing.attempts) == ({"c"}, 1, {"a": PASSED})
+    assert (standing.holders, standing.vacant, standing.attempts) == (("c",), 1, {"a": PASSED})
     tally = standing.tally
     assert (tally.dispatched, tally.attempted, tally.passed, tally.longest_chain) == (3, 2, 2, 2)
 
@@ -79,8 +79,23 @@ async def test_the_next_step_knows_nothing_of_this_one() -> None:
     await usher.end_step()
     await usher.dispatched(["b"])
     standing = await usher.standing([], ["a"])
-    assert (standing.holders, standing.attempts, standing.tally.attempted) == ({"b"}, {}, 0)
+    assert (standing.holders, standing.attempts, standing.tally.attempted) == (("b",), {}, 0)
     assert await usher.attempted("b", FAILED) is True
+
+
+async def test_a_line_that_goes_on_moves_up_when_its_head_is_trained() -> None:
+    usher = await usher_of(2, *"abcde")
+    for group in "ab":
+        assert await usher.attempted(group, FAILED)
+    c = asyncio.create_task(usher.attempted("c", FAILED))
+    await asyncio.sleep(0)
+    standing = await usher.standing([], [])
+    assert (standing.failures, standing.undecided, standing.vacant) == (3, 2, 0) and not c.done()
+    await usher.trained(["a"])
+    assert await c is True
+    standing = await usher.standing([], [])
+    assert standing.holders == ("b", "c") and (standing.failures, standing.undecided) == (2, 2)
+    assert standing.tally.attempted == 0, "what is counted begins anew with each step"
 
 
 def test_a_dead_usher_ends_the_run_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ def test_live_groups_are_told_whom_to_ask_and_the_usher_of_them_in_their_order(m
     hand_out(manager, "b", "a", "c")
     hand_out(manager, "v", validate=True)
     usher = agent_loop_manager.DISPATCH.usher
-    assert usher.standing([], []).holders == {"a", "b"} and usher.standing([], []).tally.dispatched == 3
+    assert usher.standing([], []).holders == ("b", "a") and usher.standing([], []).tally.dispatched == 3
     columns = [each for worker in manager.agent_loop_workers for each in worker.columns]
     assert {(each["is_validation"], each.get("usher")) for each in columns} == {(False, "here"), (True, None)}
 

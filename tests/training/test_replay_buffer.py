@@ -19,8 +19,15 @@ from verl_reflect.rollout.episode import Outcome
 from verl_reflect.training import metrics as metric_names
 from verl_reflect.training.dispatch import DISPATCH
 from verl_reflect.training.guards import GuardCrossedError
+from verl_reflect.training.line import StoredLine
 from verl_reflect.training.pass_rates import PASS_RATES, PassRates
-from verl_reflect.training.replay_buffer import AllSessionsFailedError, OutOfFailuresError, ReflectReplayBuffer
+from verl_reflect.training.replay_buffer import (
+    AllSessionsFailedError,
+    ChoosingReplayBuffer,
+    OutOfFailuresError,
+    ReflectReplayBuffer,
+    ReflectReplayBufferAsync,
+)
 
 
 class Queue:
@@ -31,13 +38,20 @@ class Queue:
         self.fields: dict[str, dict[str, Any]] = {}
 
     def group(
-        self, uid: str, seconds: list[float], status: str = "finished", partition: str = "train", attempts: int = 0
+        self,
+        uid: str,
+        seconds: list[float],
+        status: str = "finished",
+        partition: str = "train",
+        attempts: int = 0,
+        step: int = 1,
     ) -> None:
         """A group whose reflections earned these second tries; none of them if it was solved at the first.
 
-        Attempts of 3 tokens, as many as were made until one failed; reflections of 5; retries of 4.
+        Attempts of 3 tokens, as many as were made until one failed; reflections of 5; retries of 4. The weights change
+        once within the reflection.
         """
-        self.tags[partition][uid] = {"is_prompt": True, "status": status, "global_steps": 1}
+        self.tags[partition][uid] = {"is_prompt": True, "status": status, "global_steps": step}
         for session, second_try in enumerate(seconds):
             key = f"{uid}_{session}_0"
             self.tags[partition][key] = {"status": "success", "response_len": 5}
@@ -48,8 +62,8 @@ class Queue:
                 "task",
                 Utterance("no", 3),
                 Judgement(0.0, False),
-                Utterance("hm", 5),
-                (Utterance("yes", 4),),
+                Utterance("hm", 5, weights=(step - 1, step)),
+                (Utterance("yes", 4, weights=(step, step)),),
                 (verdict,),
                 attempts=attempts,
                 attempts_tokens=3 * attempts,
@@ -81,13 +95,13 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
 
 
 @pytest.fixture
-def make_buffer(recipe_config: Callable[..., DictConfig], tmp_path: Path) -> Callable[..., ReflectReplayBuffer]:
-    def made(refill: Callable[[int], Any], *assignments: str) -> ReflectReplayBuffer:
+def make_buffer(recipe_config: Callable[..., DictConfig], tmp_path: Path) -> Callable[..., ChoosingReplayBuffer]:
+    def made(refill: Callable[[int], Any], *assignments: str) -> ChoosingReplayBuffer:
         folders = [f"trainer.rollout_data_dir={tmp_path}", f"trainer.default_local_dir={tmp_path}/checkpoints"]
         config = recipe_config("data.train_batch_size=2", *folders, *assignments)
-        sampler = config.trainer.v1.sampler
-        return ReflectReplayBuffer(
-            trainer_mode="sync",
+        mode, sampler = config.trainer.v1.trainer_mode, config.trainer.v1.sampler
+        return {"sync": ReflectReplayBuffer}.get(mode, ReflectReplayBufferAsync)(
+            trainer_mode=mode,
             trainer_config=OmegaConf.create({}),
             max_off_policy_threshold=sampler.max_off_policy_threshold,
             max_off_policy_strategy=sampler.max_off_policy_strategy,
@@ -104,6 +118,13 @@ def usher(monkeypatch: pytest.MonkeyPatch) -> UsherHere:
     monkeypatch.setattr(DISPATCH, "usher", UsherHere(2))
     assert isinstance(DISPATCH.usher, UsherHere)
     return DISPATCH.usher
+
+
+@pytest.fixture
+def line(monkeypatch: pytest.MonkeyPatch) -> StoredLine:
+    """Of groups with failures of the data."""
+    monkeypatch.setattr(DISPATCH, "line", StoredLine())
+    return DISPATCH.line
 
 
 def no_refill(count: int) -> None:
@@ -345,10 +366,17 @@ def test_collapse_and_drift_are_among_the_metrics_of_a_step(queue: Queue, make_b
     assert (metrics["reflect/self_similarity"], metrics["reflect/length_drift"]) == (1.0, 1.25)
 
 
-def test_the_names_that_a_guard_can_watch_are_those_that_are_logged(queue: Queue, make_buffer: Any) -> None:
-    queue.group("a", [1, 0], attempts=1)
-    _, metrics = make_buffer(no_refill, "reflect.first_attempt=live").sample(1, "train", 1)
-    assert {name for name in metrics if name.startswith("reflect/")} == set(metric_names.ALL)
+@pytest.mark.parametrize("mode", ["sync", "colocate_async"])
+def test_the_names_that_a_guard_can_watch_are_those_that_are_logged(
+    queue: Queue, make_buffer: Any, usher: UsherHere, mode: str
+) -> None:
+    usher.dispatched(["a", "b"])
+    for uid in "ab":
+        queue.group(uid, [1, 0], attempts=1)
+    buffer = make_buffer(no_refill, "reflect.first_attempt=live", f"trainer.v1.trainer_mode={mode}")
+    _, metrics = buffer.sample(1, "train", 2)
+    unlike = metric_names.OF_ASYNCHRONY if mode == "sync" else ()
+    assert {name for name in metrics if name.startswith("reflect/")} == set(metric_names.ALL) - set(unlike)
 
 
 def test_a_step_without_reflections_has_no_metrics_of_them(queue: Queue, make_buffer: Any) -> None:
@@ -382,3 +410,111 @@ def test_looks_at_a_long_queue_are_rarer(queue: Queue, make_buffer: Any, monkeyp
         monkeypatch.setattr(our_queue, "time", SimpleNamespace(monotonic=lambda moments=moments: next(moments)))
         buffer._sync_metadata_from_transfer_queue()
         assert buffer.poll_interval == pause
+
+
+ASYNC = "trainer.v1.trainer_mode=colocate_async"
+
+
+def later(monkeypatch: pytest.MonkeyPatch, *events: Callable[[], None]) -> list[float]:
+    """What happens while the buffer waits, look by look; how long it waited."""
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        events[len(waits)]()
+        waits.append(seconds)
+
+    monkeypatch.setattr(verl_replay_buffer, "time", SimpleNamespace(sleep=sleep, time=lambda: 0.0))
+    return waits
+
+
+def test_an_asynchronous_step_waits_for_the_head_of_the_line_and_leaves_the_rest(
+    queue: Queue, make_buffer: Any, line: StoredLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.dispatched("abcd")
+    queue.group("a", [], status="running")
+    for uid in "bcd":
+        queue.group(uid, [1, 0])
+    waits = later(monkeypatch, lambda: queue.group("a", [0, 1]))
+    buffer = make_buffer(no_refill, ASYNC)
+    batch, metrics = buffer.sample(1, "train", 2)
+    assert uids(batch) == {"a", "b"} and len(waits) == 1
+    assert metrics["reflect/groups_ready_behind"] == 2 and {"c", "d", "c_0_0"} <= set(queue.tags["train"])
+    assert uids(buffer.sample(2, "train", 2)[0]) == {"c", "d"}
+
+
+def test_an_asynchronous_step_replaces_solved_and_failed_groups_one_for_one(
+    queue: Queue, make_buffer: Any, line: StoredLine
+) -> None:
+    line.dispatched(["solved", "partial", "a", "b"])
+    queue.group("solved", [])
+    queue.group("partial", [1.0], status="failure")
+    queue.group("a", [1, 0])
+    queue.group("b", [0, 1])
+    asked: list[int] = []
+    batch, metrics = make_buffer(asked.append, ASYNC).sample(1, "train", 2)
+    assert uids(batch) == {"a", "b"} and asked == [2]
+    assert (metrics["reflect/replaced_solved"], metrics["reflect/replaced_failed"]) == (1, 1)
+    assert not {"solved", "partial", "partial_0_0"} & set(queue.tags["train"])
+
+
+def test_the_pass_rates_of_tasks_on_their_way_outlive_an_asynchronous_step(
+    queue: Queue, make_buffer: Any, line: StoredLine
+) -> None:
+    for row, uid in enumerate("ab"):
+        PASS_RATES.drawn(uid, row)
+        queue.group(uid, [1, 0])
+    line.dispatched("ab")
+    buffer = make_buffer(no_refill, ASYNC)
+    buffer.sample(1, "train", 1)
+    buffer.sample(2, "train", 1)
+    assert PASS_RATES.state_dict()["tries"] == {0: (1, 2), 1: (1, 2)}
+
+
+def test_groups_that_verl_finds_too_old_are_replaced_and_counted(
+    queue: Queue, make_buffer: Any, line: StoredLine
+) -> None:
+    line.dispatched(["old", "a"])
+    queue.group("old", [1, 0], step=1)
+    queue.group("a", [1, 0], step=7)
+    asked: list[int] = []
+    batch, metrics = make_buffer(asked.append, ASYNC).sample(9, "train", 1)
+    assert uids(batch) == {"a"} and asked == [1] and metrics["reflect/replaced_stale"] == 1
+    assert metrics["training/off_policy/evicted_samples"] == 1
+
+
+def test_the_weights_of_all_turns_of_a_session_are_told(queue: Queue, make_buffer: Any, line: StoredLine) -> None:
+    line.dispatched("a")
+    queue.group("a", [1, 0], step=3)
+    _, metrics = make_buffer(no_refill, ASYNC).sample(4, "train", 1)
+    assert metrics["reflect/session_spans"] == 2, "those after steps 2 and 3"
+    assert metrics["reflect/session_staleness"] == 1, "the step before this one made 3"
+
+
+def test_live_failures_without_a_place_stay_for_the_next_asynchronous_step(
+    queue: Queue, make_buffer: Any, usher: UsherHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usher.dispatched(["a", "b", "c"])
+    for uid in "abc":
+        usher.attempted(uid, passed=False)
+    for uid in "ab":
+        queue.group(uid, [1, 0], attempts=1)
+    queue.group("c", [], status="running")
+    asked: list[int] = []
+
+    def hand_out(count: int) -> None:
+        asked.append(count)
+        usher.dispatched([f"d{number}" for number in range(count)])
+
+    buffer = make_buffer(hand_out, ASYNC, "reflect.first_attempt=live")
+    batch, metrics = buffer.sample(1, "train", 2)
+    assert uids(batch) == {"a", "b"} and metrics["reflect/attempts_wasted"] == 0 and not usher.released
+    assert usher.standing([], []).holders == ("c",) and not asked
+    later(monkeypatch, lambda: queue.group("c", [0, 1], attempts=1))
+    assert uids(buffer.sample(2, "train", 1)[0]) == {"c"} and asked == [1], "for the other place"
+
+
+def test_an_asynchronous_validation_keeps_every_group(queue: Queue, make_buffer: Any, line: StoredLine) -> None:
+    queue.group("solved", [], partition="val")
+    queue.group("a", [1], partition="val")
+    batch, metrics = make_buffer(no_refill, ASYNC).sample(0, "val", 2)
+    assert batch.keys == ["a_0_0"] and "reflect/second_try" not in metrics

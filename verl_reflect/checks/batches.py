@@ -7,6 +7,7 @@ divided then it notices with an assertion, after all sessions of the first step.
 from collections.abc import Iterator
 from math import lcm
 
+from verl_reflect.checks.asynchrony import SEPARATE, updates_a_step
 from verl_reflect.checks.mesh import ACTOR, CRITIC, REFERENCE, mesh_of, world_size
 from verl_reflect.checks.run import VERLS_OWN_MODEL, Run, UnfitError
 from verl_reflect.finding import Doubt
@@ -42,15 +43,21 @@ def _check_servers(run: Run) -> None:
     """Each rollout server takes the same number of GPUs."""
     keys = [f"{ROLLOUT}.{kind}_parallel_size" for kind in ("tensor_model", "data", "pipeline_model")]
     named = {key: size for key in keys if (size := run.get(key) or 1) > 1}
-    world, server = world_size(run), 1
+    (section, world), server = _gpus_of_servers(run), 1
     for size in named.values():
         server *= size
     if world % server:
         taken = " times ".join(f"{key}={size}" for key, size in named.items())
         raise UnfitError(
             f"A rollout server takes {server} GPUs ({taken}), which does not divide the {world} of the run "
-            "(trainer.nnodes times trainer.n_gpus_per_node); change one of them."
+            f"({section}.nnodes times {section}.n_gpus_per_node); change one of them."
         )
+
+
+def _gpus_of_servers(run: Run) -> tuple[str, int]:
+    """The section that counts them, and how many: those of the trainer, or with separate_async others."""
+    section = ROLLOUT if run.get("trainer.v1.trainer_mode") == SEPARATE else "trainer"
+    return section, run.get(f"{section}.nnodes") * run.get(f"{section}.n_gpus_per_node")
 
 
 def _check_same_micro_batches(run: Run) -> None:
@@ -139,12 +146,17 @@ def _of_padding(run: Run) -> str:
 
 def _fullest_step(run: Run) -> int:
     """Rows of a step whose every session has as many as it can."""
-    return int(run.get("data.train_batch_size")) * int(run.get(f"{ROLLOUT}.n")) * run.settings.rows_per_session
+    return _groups(run) * int(run.get(f"{ROLLOUT}.n")) * run.settings.rows_per_session
+
+
+def _groups(run: Run) -> int:
+    """Those whose rows verl takes at a time: of a step, or with separate_async of an update."""
+    return int(run.get("data.train_batch_size")) // updates_a_step(run)
 
 
 def _rows_of_a_step(run: Run) -> tuple[int, int]:
     """Fewest and most: a first attempt that passes has one row, and a useless reflection may have no retry."""
-    settings, groups, sessions = run.settings, run.get("data.train_batch_size"), run.get(f"{ROLLOUT}.n")
+    settings, groups, sessions = run.settings, _groups(run), run.get(f"{ROLLOUT}.n")
     shared = 1 if "attempt" in settings.keep else 0
     most = sessions * (settings.rows_per_session - shared) + shared
     least = sessions * (1 if "attempt" in settings.trained_turns else len(settings.trained_turns)) + shared

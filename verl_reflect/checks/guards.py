@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.config import FirstAttempt
 from verl_reflect.rollout.ways import REFLECTING
-from verl_reflect.training.metrics import ALL, OF_LIVE_ATTEMPTS, OF_REFLECTIONS
+from verl_reflect.training.metrics import ALL, OF_ASYNCHRONY, OF_LIVE_ATTEMPTS, OF_REFLECTIONS
 
 
 def check_guards(run: Run) -> str:
@@ -21,6 +21,11 @@ def check_guards(run: Run) -> str:
         if guard.metric in OF_LIVE_ATTEMPTS and run.settings.first_attempt is FirstAttempt.dataset:
             raise UnfitError(
                 f"reflect.guards watches {guard.metric}, and first attempts are not live; remove the guard."
+            )
+        if guard.metric in OF_ASYNCHRONY and run.get("trainer.v1.trainer_mode") == "sync":
+            raise UnfitError(
+                f"reflect.guards watches {guard.metric}, which only verl's asynchronous trainers have; remove the "
+                "guard."
             )
     if penalties.used and loop not in REFLECTING:
         raise UnfitError(f"reflect.penalties are for reflections, and {loop} has none; set them to 0.")

@@ -87,7 +87,7 @@ def one_of(*choices: str) -> Kind:
 
 NUMBER = Kind("a number", lambda value: _is_whole(value) or isinstance(value, float))
 POSITIVE = Kind("a number of more than 0", lambda value: NUMBER.fits(value) and value > 0)
-FROM_0 = Kind("a number of at least 0", lambda value: NUMBER.fits(value) and value >= 0)
+AMOUNT = Kind("a number of at least 0", lambda value: NUMBER.fits(value) and value >= 0)
 SHARE = Kind("a number of more than 0 and at most 1", lambda value: NUMBER.fits(value) and 0 < value <= 1)
 FLAG = Kind("true or false", lambda value: value in (True, False) and not isinstance(value, float), optional=True)
 """Also 1, 0 and null, which verl takes for true, false and false."""
@@ -116,6 +116,8 @@ ENGINES = one_of("fsdp", "fsdp2", "fsdp_turbo", "megatron", "veomni", "torchtita
 TRUNCATIONS = one_of("error", "left", "right", "middle")
 DTYPES = one_of("auto", "half", "float16", "bfloat16", "float", "float32")
 """Of the weights that a server has."""
+MODES = one_of("sync", "colocate_async", "separate_async")
+"""Of verl's V1 trainer."""
 LOSSES = one_of("token-mean", "token-sum", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm")
 
 _ROLLOUT = "actor_rollout_ref.rollout"
@@ -163,6 +165,37 @@ KEYS: dict[str, Kind] = {
         },
     ),
     **_of(
+        "trainer",
+        {
+            "device": TEXT,
+            "nnodes": whole(1),
+            "n_gpus_per_node": whole(1),
+            "use_v1": FLAG,
+            "v1.trainer_mode": MODES,
+            "v1.colocate_async.num_warmup_batches": AMOUNT,
+            "v1.separate_async.num_warmup_batches": AMOUNT,
+            "v1.separate_async.parameter_sync_step": whole(1),
+            "v1.separate_async.hybrid_rollout.enable_switch": FLAG,
+            "v1.sampler.max_off_policy_threshold": whole(1, optional=True),
+            "v1.sampler.max_off_policy_strategy": one_of("drop", "wait"),
+            "v1.sampler.custom_sampler.name": MAYBE_TEXT,
+            "total_epochs": whole(),
+            "total_training_steps": whole(optional=True),
+            "save_freq": whole(),
+            "test_freq": whole(),
+            "val_only": FLAG,
+            "val_before_train": FLAG,
+            "resume_mode": TEXT,
+            "resume_from_path": MAYBE_TEXT,
+            "logger": LOGGERS,
+            "project_name": TEXT,
+            "experiment_name": TEXT,
+            "default_local_dir": TEXT,
+            "rollout_data_dir": MAYBE_TEXT,
+            "validation_data_dir": MAYBE_TEXT,
+        },
+    ),
+    **_of(
         _MODEL,
         {
             "path": MODEL,
@@ -194,10 +227,10 @@ KEYS: dict[str, Kind] = {
             "loss_agg_mode": LOSSES,
             "policy_loss.loss_mode": TEXT,
             "kl_loss_type": TEXT,
-            "kl_loss_coef": FROM_0,
+            "kl_loss_coef": AMOUNT,
             "grad_clip": replace(POSITIVE, may_be_absent=True),
-            "optim.lr": FROM_0,
-            "optim.weight_decay": FROM_0,
+            "optim.lr": AMOUNT,
+            "optim.weight_decay": AMOUNT,
             "optim.optimizer": replace(TEXT, optional=True),
             "optim.optimizer_impl": replace(TEXT, optional=True),
             "checkpoint.save_contents": TEXTS,
@@ -221,7 +254,7 @@ KEYS: dict[str, Kind] = {
             "temperature": POSITIVE,
             "top_p": SHARE,
             "top_k": whole(-1),
-            "val_kwargs.temperature": FROM_0,
+            "val_kwargs.temperature": AMOUNT,
             "val_kwargs.top_p": SHARE,
             "val_kwargs.top_k": whole(-1),
             "calculate_log_probs": FLAG,
@@ -232,6 +265,9 @@ KEYS: dict[str, Kind] = {
             "checkpoint_engine.update_weights_bucket_megabytes": whole(1),
             "max_model_len": whole(1, optional=True),
             "full_determinism": FLAG,
+            "nnodes": whole(0),
+            "n_gpus_per_node": whole(0),
+            "checkpoint_engine.backend": TEXT,
             "tensor_model_parallel_size": whole(1),
             "data_parallel_size": SIZE,
             "pipeline_model_parallel_size": SIZE,
@@ -275,31 +311,6 @@ KEYS: dict[str, Kind] = {
             "custom_reward_function.path": MAYBE_TEXT,
             "custom_reward_function.name": MAYBE_TEXT,
             "custom_reward_function.reward_kwargs": SECTION,
-        },
-    ),
-    **_of(
-        "trainer",
-        {
-            "device": TEXT,
-            "nnodes": whole(1),
-            "n_gpus_per_node": whole(1),
-            "use_v1": FLAG,
-            "v1.trainer_mode": TEXT,
-            "v1.sampler.custom_sampler.name": MAYBE_TEXT,
-            "total_epochs": whole(),
-            "total_training_steps": whole(optional=True),
-            "save_freq": whole(),
-            "test_freq": whole(),
-            "val_only": FLAG,
-            "val_before_train": FLAG,
-            "resume_mode": TEXT,
-            "resume_from_path": MAYBE_TEXT,
-            "logger": LOGGERS,
-            "project_name": TEXT,
-            "experiment_name": TEXT,
-            "default_local_dir": TEXT,
-            "rollout_data_dir": MAYBE_TEXT,
-            "validation_data_dir": MAYBE_TEXT,
         },
     ),
     "ray_kwargs.ray_init.address": MAYBE_TEXT,

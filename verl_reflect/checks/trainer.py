@@ -1,4 +1,4 @@
-"""verl's trainer runs in the mode that the method needs, with our parts in place and no setting that it ignores."""
+"""verl's trainer runs with our parts in place, and with no setting that it ignores."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,13 +6,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from verl_reflect.checks.run import Run, UnfitError
+from verl_reflect.plugin import replay_buffer
 
+REPLAY_BUFFER = "trainer.v1.sampler.custom_sampler.name"
 PARTS = {
     "actor_rollout_ref.rollout.agent.agent_loop_manager_class": (
         "verl_reflect.training.agent_loop_manager.ReflectAgentLoopManager"
     ),
     "reward.reward_manager.name": "ReflectRewardManager",
-    "trainer.v1.sampler.custom_sampler.name": "ReflectReplayBuffer",
 }
 """Ours, by the key that puts it in place."""
 
@@ -34,13 +35,11 @@ MOVED = {
 
 
 def check_trainer(run: Run) -> str:
-    """verl's trainer runs in the mode that the method needs, with our parts in place."""
-    if not run.get("trainer.use_v1") or run.get("trainer.v1.trainer_mode") != "sync":
-        raise UnfitError(
-            "Only verl's synchronous V1 trainer is supported (the asynchronous ones count a task solved at its first "
-            "try, which leaves no row, as a group to train on); set trainer.use_v1=True trainer.v1.trainer_mode=sync."
-        )
-    for key, needed in PARTS.items():
+    """verl's V1 trainer runs, with our parts in place."""
+    if not run.get("trainer.use_v1"):
+        raise UnfitError("Only verl's V1 trainer is supported, which calls our parts; set trainer.use_v1=True.")
+    mode = run.get("trainer.v1.trainer_mode")
+    for key, needed in (*PARTS.items(), (REPLAY_BUFFER, replay_buffer(mode))):
         if (found := run.get(key)) != needed:
             raise UnfitError(f"{key} is {found} and must be {needed}; remove the override.")
     if run.get("reward.reward_model.enable"):
@@ -52,7 +51,7 @@ def check_trainer(run: Run) -> str:
             "actor_rollout_ref.rollout.full_determinism would give all turns of a group one request id; set it to "
             "False."
         )
-    return "synchronous V1 trainer"
+    return f"V1 trainer, {mode}"
 
 
 def check_moved_keys(run: Run) -> str:

@@ -58,6 +58,7 @@ NAMES: Mapping[str, str] = {
     f"{_V1}.replay_buffer.ReplayBuffer.pending_keys": "groups on their way",
     f"{_V1}.replay_buffer.ReplayBuffer.running_keys": "groups on their way",
     f"{_V1}.replay_buffer.ReplayBuffer.sample": "a step's groups",
+    f"{_V1}.replay_buffer.ReplayBufferAsync": "the choice of groups under the asynchronous trainers",
     "verl.trainer.ppo.utils.need_critic": "the check of what verl refuses",
     "verl.trainer.ppo.utils.need_reference_policy": "the check of what verl refuses",
     "verl.utils.config.omega_conf_to_dataclass": "the check of what verl refuses",
@@ -80,10 +81,13 @@ NAMES: Mapping[str, str] = {
     f"{_REPLICA}.get_rollout_replica_class": "servers without a trainer",
     "transfer_queue.KVBatchMeta": "a step's rows",
     "transfer_queue.kv_batch_get": "what a session left behind",
+    "transfer_queue.kv_list": "groups that a checkpoint of an asynchronous trainer holds",
 }
 """What is used of verl and TransferQueue, and for what."""
 
 ON_CPU: Mapping[str, str] = {
+    "verl.checkpoint_engine.CheckpointEngine": "weights for servers of their own",
+    "verl.checkpoint_engine.CheckpointEngineRegistry": "weights for servers of their own",
     "verl.plugin.platform.PlatformBase": "the CPU as a device",
     "verl.plugin.platform.PlatformRegistry": "the CPU as a device",
     "verl.plugin.platform.set_platform": "the CPU as a device",

@@ -41,6 +41,9 @@ class Utterance:
     """Went on past a chat marker, as if writing somebody else's turn."""
     token_ids: tuple[int, ...] = ()
     """The ids themselves: text does not always lead back to them, and a transcript should be enough to compute with."""
+    weights: tuple[int, int] | None = None
+    """Steps after which the weights were made that wrote its first and its last token: two, where verl's asynchronous
+    trainers changed them in between. None if the server does not say, or the data carry the turn."""
 
     @property
     def empty(self) -> bool:

@@ -125,6 +125,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
             truncated=len(body) == len(token_ids),
             forged=len(body) < len(token_ids) - 1,
             token_ids=token_ids,
+            weights=_weights(output.extra_fields),
         )
         log_probs = tuple(output.log_probs) if output.log_probs else None
         return Turn(conversation, token_ids, body, log_probs, utterance, output.extra_fields, output.routed_experts)
@@ -151,3 +152,9 @@ class TurnTakingAgentLoop(AgentLoopBase):
         messages = (*turn.conversation.messages, assistant(turn.utterance.text), user(text))
         appended = self.shared.chat.next_turn(text)
         return Conversation(messages, (*turn.conversation.token_ids, *turn.body_ids, *appended))
+
+
+def _weights(remarks: dict[str, Any]) -> tuple[int, int] | None:
+    """verl's client says of each answer which weights began it and which ended it, if it was broken off in between."""
+    first, last = remarks.get("min_global_steps"), remarks.get("max_global_steps")
+    return None if first is None or last is None else (int(first), int(last))

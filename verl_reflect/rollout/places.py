@@ -7,6 +7,9 @@ reflects at once; one without waits, for a place or for the end of the step.
 
 So who is trained depends on the order and on the verdicts alone, never on who was quick: a step that took the first
 failures to *arrive* would train on short attempts, which are not like the others.
+
+Under verl's asynchronous trainers a line does not end with a step: there are places for all the batches that verl keeps
+on their way, a step trains those at the head of the line, and the next ones move up.
 """
 
 from collections import deque
@@ -26,10 +29,10 @@ class Attempt:
 
 
 class Places:
-    """The places of one step, and who holds them.
+    """The places of one step, or of a line that goes on, and who holds them.
 
     Args:
-        count: Groups that the step trains on.
+        count: Groups that may reflect at a time.
     """
 
     def __init__(self, count: int):
@@ -44,20 +47,30 @@ class Places:
         self._give()
 
     def give_up(self, group: str) -> None:
-        """A group will not be trained: it passed, or was lost. May be said twice."""
-        self._gone.add(group)
-        self._holders.pop(group, None)
+        """A group leaves: it passed, was lost, or is trained. May be said twice."""
+        if group in self._holders:
+            del self._holders[group]
+        elif group in self._line:
+            self._gone.add(group)
         self._give()
 
     def _give(self) -> None:
         while self.vacant and self._line:
-            if (first := self._line.popleft()) not in self._gone:
+            first = self._line.popleft()
+            if first in self._gone:
+                self._gone.remove(first)
+            else:
                 self._holders[first] = None
 
     @property
     def holders(self) -> tuple[str, ...]:
-        """Groups that have a place."""
+        """Groups that have a place, in order of dispatch."""
         return tuple(self._holders)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Groups without a place, in order of dispatch."""
+        return tuple(group for group in self._line if group not in self._gone)
 
     @property
     def vacant(self) -> int:

@@ -37,11 +37,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a step stands."""
+    """How a step stands, or a line that goes on."""
 
-    holders: frozenset[str]
-    """Groups that have a place."""
+    holders: tuple[str, ...]
+    """Groups that have a place, in order of dispatch."""
     vacant: int
+    failures: int
+    """Groups, with a place or waiting for one, whose attempt failed."""
+    undecided: int
+    """Those whose attempt is not over."""
     attempts: dict[str, Attempt]
     """Of the groups asked for, those that reported one."""
     tally: Tally
@@ -51,7 +55,7 @@ class Usher:
     """The actor. Its methods are called from the trainer, but for `attempted`, which agent loops call.
 
     Args:
-        places: Groups that a step trains on.
+        places: Groups that may reflect at a time (places.py).
     """
 
     def __init__(self, places: int):
@@ -89,7 +93,7 @@ class Usher:
         self._attempts[group] = attempt
         self._tally.attempted += 1
         self._tally.passed += attempt.passed
-        self._tally.longest_chain = max(self._tally.longest_chain, self._chains[group] + attempt.made)
+        self._tally.longest_chain = max(self._tally.longest_chain, self._chains.get(group, 0) + attempt.made)
 
     async def give_up(self, groups: Sequence[str]) -> None:
         """These leave their places to the next in line."""
@@ -110,7 +114,16 @@ class Usher:
         """How the step stands after these have given up their places; with the attempts of those `asked` for."""
         await self.give_up(given_up)
         attempts = {group: self._attempts[group] for group in asked if group in self._attempts}
-        return Standing(frozenset(self._places.holders), self._places.vacant, attempts, self._tally)
+        self._forget(given_up)
+        here = (*self._places.holders, *self._places.waiting)
+        failures = sum(group in self._attempts for group in here)
+        undecided = len(here) - failures
+        return Standing(self._places.holders, self._places.vacant, failures, undecided, attempts, self._tally)
+
+    def _forget(self, groups: Sequence[str]) -> None:
+        for group in groups:
+            self._attempts.pop(group, None)
+            self._chains.pop(group, None)
 
     async def release(self) -> None:
         """The batch is full: whoever waits, or comes later without a place, ends here."""
@@ -121,6 +134,12 @@ class Usher:
     async def end_step(self) -> None:
         """Nothing is on its way. The next group to be handed out is the first of another step."""
         self._start()
+
+    async def trained(self, groups: Sequence[str]) -> None:
+        """A step takes these from the head of the line. The others move up, and the tally begins anew."""
+        self._tally = Tally()
+        await self.give_up(groups)
+        self._forget(groups)
 
 
 class UsherLostError(RuntimeError):
@@ -133,7 +152,7 @@ class RunningUsher:
     All methods raise UsherLostError, in a sentence, if the actor is dead.
 
     Args:
-        places: Groups that a step trains on.
+        places: Groups that may reflect at a time (places.py).
     """
 
     def __init__(self, places: int):
@@ -159,6 +178,10 @@ class RunningUsher:
     def end_step(self) -> None:
         """See `Usher.end_step`."""
         self._wait(self._actor.end_step.remote())
+
+    def trained(self, groups: Sequence[str]) -> None:
+        """See `Usher.trained`."""
+        self._wait(self._actor.trained.remote(groups))
 
     def _wait(self, answer: Any) -> Any:
         try:

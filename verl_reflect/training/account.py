@@ -92,6 +92,11 @@ class StepAccount:
         self.replaced["failed"] += 1
         self.pass_rates.tried(uid, 0, 0)
 
+    def stale(self, uid: str) -> None:
+        """verl found a group too old to be trained. What became of it is not looked at."""
+        self.replaced["stale"] += 1
+        self.pass_rates.tried(uid, 0, 0)
+
     def flat(self, group: Group) -> None:
         """A group without a difference was thrown away."""
         self.replaced[str(group.flat)] += 1
@@ -101,7 +106,6 @@ class StepAccount:
         """These make the batch, and the step's generation is over."""
         for group in groups:
             self._note(group)
-        self.pass_rates.forget_drawn()
 
     def _note(self, group: Group) -> None:
         self.groups.append(group)

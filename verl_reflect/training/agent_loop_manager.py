@@ -16,8 +16,9 @@ from verl_reflect.config import FirstAttempt, ReflectConfig
 from verl_reflect.rollout.usher import RunningUsher
 from verl_reflect.rollout.worker import NotReadyError, make_ready
 from verl_reflect.training.dispatch import DISPATCH
+from verl_reflect.training.line import StoredLine
 from verl_reflect.training.pass_rates import PASS_RATES
-from verl_reflect.training.queue import AgentLoopManagerTQ
+from verl_reflect.training.queue import AgentLoopManagerTQ, groups_at_a_time, groups_that_ended
 
 
 class ReflectAgentLoopManager(AgentLoopManagerTQ):
@@ -30,13 +31,15 @@ class ReflectAgentLoopManager(AgentLoopManagerTQ):
     def __init__(self, config: DictConfig, *arguments: Any, **more: Any):
         super().__init__(config, *arguments, **more)  # type: ignore[no-untyped-call]
         live = ReflectConfig.from_config(config).first_attempt is not FirstAttempt.dataset
-        DISPATCH.usher = RunningUsher(config.data.train_batch_size) if live else None
+        DISPATCH.usher = RunningUsher(groups_at_a_time(config)) if live else None
+        DISPATCH.line = StoredLine()
 
     @classmethod
     def create(cls, *args: Any, **kwargs: Any) -> "ReflectAgentLoopManager":
         """verl's, once every worker knows our loops. Raises NotReadyError if one of them cannot judge."""
         manager: ReflectAgentLoopManager = super().create(*args, **kwargs)
         manager._make_workers_ready()
+        DISPATCH.dispatched(groups_that_ended())
         return manager
 
     def _make_workers_ready(self) -> None:
@@ -65,8 +68,8 @@ class ReflectAgentLoopManager(AgentLoopManagerTQ):
         if "dataset_row" in prompts:  # reflect.sampler=edge
             for group, row in zip(groups, prompts["dataset_row"], strict=True):
                 PASS_RATES.drawn(group, int(row))
+        DISPATCH.dispatched(groups)
         if DISPATCH.usher:
-            DISPATCH.usher.dispatched(groups)
             tensordict_utils.assign_non_tensor_data(prompts, "usher", DISPATCH.usher.name)
 
     def _least_busy_first(self, prompts: TensorDict) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from verl_reflect.rollout.usher import RunningUsher
+from verl_reflect.training.line import StoredLine
 
 
 class Dispatch:
@@ -17,8 +18,17 @@ class Dispatch:
     def __init__(self) -> None:
         self.usher: RunningUsher | None = None
         """None where first attempts come from the data."""
+        self.line = StoredLine()
+        """The groups on their way, where there is no usher."""
         self._step = 0
         self._groups: Counter[Any] = Counter()
+
+    def dispatched(self, groups: Sequence[str]) -> None:
+        """These groups, by uid, are handed out, in this order and after all others."""
+        if self.usher:
+            self.usher.dispatched(groups)
+        else:
+            self.line.dispatched(groups)
 
     def least_busy_first(self, workers: Sequence[Any], step: int) -> list[Any]:
         """The workers, in the order of how few groups they were given in this step."""

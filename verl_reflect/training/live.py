@@ -7,7 +7,7 @@ from verl_reflect.rollout.places import Attempt
 from verl_reflect.rollout.usher import RunningUsher, Standing
 from verl_reflect.training.account import NOT_REPORTED
 from verl_reflect.training.queue import Seen
-from verl_reflect.training.waves import Share, attempts_for
+from verl_reflect.training.waves import Odds, attempts_for
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Look:
     more: int
     """Tasks to hand out now."""
     batch: Set[str] | None
-    """The groups to train on, once the batch is full and nothing is on its way."""
+    """The groups to train on, once the batch is full and can be taken."""
 
 
 @dataclass
@@ -30,34 +30,29 @@ class LiveStep:
     """Groups that a step trains on."""
     most: int
     """Tasks that a step may hand out (`reflect.max_replaced_groups`)."""
-    passes: Share = field(default_factory=Share)
-    losses: Share = field(default_factory=Share)
+    odds: Odds = field(default_factory=Odds)
     longest_chain: int = 0
     """Of the step that ended last."""
-    _lost: int = 0
     _released: bool = False
 
     def look(self, usher: RunningUsher, seen: Seen) -> Look:
         """Tell the usher what ended, and see how the step stands."""
-        lost = seen.failed | seen.flat.keys()
-        self._lost += len(lost)
-        standing = usher.standing([*lost, *seen.without_rows], list(seen.without_rows))
-        full = not standing.vacant and standing.holders <= seen.ready
+        self.odds.lost += len(seen.lost)
+        standing = standing_after(seen, usher)
+        holders = frozenset(standing.holders)
+        full = not standing.vacant and holders <= seen.ready
         if full and not self._released:
             usher.release()
             self._released = True
         over = full and not seen.on_their_way
-        attempts = {group: standing.attempts.get(group, NOT_REPORTED) for group in seen.without_rows}
-        return Look(attempts, 0 if full else self._more(standing), standing.holders if over else None)
+        return Look(ended(seen, standing), 0 if full else self._more(standing), holders if over else None)
 
     def _more(self, standing: Standing) -> int:
         """Enough for the vacant places; at the first look for those too that are likely to become vacant."""
         tally = standing.tally
-        passes = self.passes.during(tally.passed, tally.attempted, tally.dispatched)
-        losses = self.losses.during(self._lost, 0, tally.dispatched)
-        share = max((1 - passes) * (1 - losses), 1 / self.most)
+        share = max(self.odds.share(tally), 1 / self.most)
         wanted = attempts_for(standing.vacant, share)
-        if not self.passes.tried:
+        if not self.odds.known:
             wanted = min(wanted, tally.dispatched)  # a guess from the first few: at most twice as many
         elif tally.dispatched == self.places:
             wanted = max(wanted, attempts_for(self.places, share) - self.places)
@@ -67,7 +62,16 @@ class LiveStep:
         """The batch is taken, and nothing is on its way."""
         tally = usher.standing([], []).tally
         usher.end_step()
-        self.passes.step(tally.passed, tally.attempted)
-        self.losses.step(self._lost, self._lost + self.places)
+        self.odds.step(tally, self.places)
         self.longest_chain = tally.longest_chain
-        self._lost, self._released = 0, False
+        self._released = False
+
+
+def standing_after(seen: Seen, usher: RunningUsher) -> Standing:
+    """How the step stands once those groups have left it that will not be trained."""
+    return usher.standing([*seen.lost, *seen.without_rows], list(seen.without_rows))
+
+
+def ended(seen: Seen, standing: Standing) -> dict[str, Attempt]:
+    """The attempts of the groups that ended without rows."""
+    return {group: standing.attempts.get(group, NOT_REPORTED) for group in seen.without_rows}

@@ -115,6 +115,27 @@ def _grams(text: str) -> set[tuple[str, ...]]:
     return set(zip(*(words[start:] for start in range(GRAM)), strict=False)) or {tuple(words)}
 
 
+def weights_metrics(sessions: Sequence[Episode], step: int) -> dict[str, float]:
+    """How many weights the turns of a session were written under, and how old the oldest are: means over sessions.
+
+    verl's `training/off_policy/*` say the same of the turn that is trained alone. Nothing if the server does not say.
+    """
+    spans = [span for session in sessions if (span := _span(session))]
+    if not spans:
+        return {}
+    return {
+        "reflect/session_spans": fmean(last - first + 1 for first, last in spans),
+        "reflect/session_staleness": fmean(step - 1 - first for first, _ in spans),
+    }
+
+
+def _span(session: Episode) -> tuple[int, int] | None:
+    """The oldest and the newest weights of its turns."""
+    turns = (session.attempt, session.reflection, *session.retries)
+    known = [turn.weights for turn in turns if turn and turn.weights]
+    return (min(first for first, _ in known), max(last for _, last in known)) if known else None
+
+
 # Names of what every training step logs as `reflect/…`, for those who must know them before it does.
 
 SESSION_METRICS = tuple(Outcome(Episode(0, "", "", Utterance("", 0), Judgement(0.0, False))).metrics())
@@ -139,4 +160,9 @@ OF_LIVE_ATTEMPTS = (
 )
 """What a step with live first attempts has besides."""
 
-ALL = (*WITHOUT_REFLECTIONS, *OF_REFLECTIONS, *OF_LIVE_ATTEMPTS)
+OF_ASYNCHRONY = tuple(
+    f"reflect/{name}" for name in ("replaced_stale", "groups_ready_behind", "session_spans", "session_staleness")
+)
+"""What a step of verl's asynchronous trainers has besides."""
+
+ALL = (*WITHOUT_REFLECTIONS, *OF_REFLECTIONS, *OF_LIVE_ATTEMPTS, *OF_ASYNCHRONY)

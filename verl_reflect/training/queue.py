@@ -1,10 +1,12 @@
 """All that this package knows of TransferQueue and of the inside of verl's V1 trainer. When verl moves, this moves.
 
 verl's trainer puts prompts into a queue and takes groups of rows out of it through a replay buffer. Rows have keys
-`uid_session_row`; a group is what shares a uid. `GroupQueue` is verl's synchronous replay buffer with our questions
-asked in it: which finished groups to replace, and what the sessions of a batch left behind.
+`uid_session_row`; a group is what shares a uid. `GroupQueue` is verl's replay buffer with our questions asked in it:
+which finished groups to replace, and what the sessions of a batch left behind. verl has two, for its synchronous and
+its asynchronous trainers, and asks in both at the same places, so that `GroupQueue` can stand before either.
 """
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -16,19 +18,19 @@ import transfer_queue as tq
 from omegaconf import DictConfig
 from transfer_queue import KVBatchMeta
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ
-from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
+from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
 from verl_reflect.records.transcripts import Transcript
 
-__all__ = ["POLL_SECONDS", "VALIDATION", "AgentLoopManagerTQ", "Batch", "GroupQueue"]
+__all__ = ["POLL_SECONDS", "VALIDATION", "AgentLoopManagerTQ", "Batch", "GroupQueue", "ReplayBufferAsync"]
 
 POLL_SECONDS = 0.05
 """Between two looks at the queue, at least. verl waits 2 s."""
 MOST_OF_A_CORE = 0.2
 """That looking may take: a look lists all rows of the queue, and the more there are the longer it takes."""
 
-VALIDATION = "val"
-"""The partition of the queue that validations use."""
+TRAINING, VALIDATION = "train", "val"
+"""The partitions of the queue that training and validations use."""
 
 Batch = KVBatchMeta
 """The rows of a step: `keys`, and `tags` with each row's `response_len`."""
@@ -44,14 +46,21 @@ class Seen:
     """A session died."""
     flat: Mapping[str, list[Transcript]]
     """All reflections earned the same, where `algorithm.filter_groups` does not want such; with their sessions."""
+    stale: Set[str]
+    """Too old for verl (`trainer.v1.sampler.max_off_policy_threshold`); never in a synchronous step."""
     ready: Set[str]
     """The others that have ended: they can be trained on."""
     on_their_way: int
     """Groups that have not ended."""
 
+    @property
+    def lost(self) -> Set[str]:
+        """Groups that failed their task and will not be trained all the same."""
+        return self.failed | self.flat.keys() | self.stale
+
 
 class GroupQueue(ReplayBuffer, ABC):
-    """verl's synchronous replay buffer, which throws away the groups that it is told to and gets others for them.
+    """verl's replay buffer, which throws away the groups that it is told to and gets others for them.
 
     Args:
         sampler_kwargs: `trainer.v1.sampler.sampler_kwargs`, which the recipe fills.
@@ -84,9 +93,12 @@ class GroupQueue(ReplayBuffer, ABC):
         """At each look at the queue in a training step.
 
         Returns:
-            The groups to take for the batch as soon as there are enough; others that are ready are thrown away. None:
-            it is too early to say.
+            The groups to take for the batch as soon as there are enough. None: it is too early to say.
         """
+
+    @abstractmethod
+    def surplus(self, ready: Set[str]) -> Set[str]:
+        """Of the groups that are ready beside the batch, those to throw away."""
 
     def _sync_metadata_from_transfer_queue(self) -> None:
         started = time.monotonic()
@@ -103,18 +115,20 @@ class GroupQueue(ReplayBuffer, ABC):
         without_rows = self.finished_keys[partition_id] - with_rows
         self.finished_keys[partition_id] -= without_rows  # verl's filter takes such a group for an error
         stale, flat, _, counts = super()._terminal_eviction_reasons(global_steps, partition_id)
+        flat -= stale
         failed = set(self.failure_keys[partition_id])
         rows_of_flat = [key for key in self.partitions[partition_id] if _uid(key) in flat]
         seen = Seen(
             without_rows,
             failed,
             {of[0].group: of for of in by_group(self.sessions(rows_of_flat, partition_id, global_steps))},
-            self.finished_keys[partition_id] - flat,
+            stale,
+            self.finished_keys[partition_id] - flat - stale,
             len(self.pending_keys[partition_id]) + len(self.running_keys[partition_id]),
         )
         self._batch = self.look(seen)
         if self._batch is not None:
-            self._clear_groups(partition_id, set(seen.ready - self._batch))
+            self._clear_groups(partition_id, set(self.surplus(seen.ready - self._batch)))
         return stale, flat, without_rows | failed, counts
 
     def _sampleable_terminal_keys(
@@ -133,6 +147,23 @@ class GroupQueue(ReplayBuffer, ABC):
         data = tq.kv_batch_get(keys=keys, partition_id=partition_id, select_fields=["extra_fields"])
         rows = {key.rpartition("_")[0]: row for key, row in zip(keys, data["extra_fields"], strict=True)}
         return [_transcript(key, step, row) for key, row in sorted(rows.items())]
+
+
+def groups_at_a_time(config: DictConfig) -> int:
+    """Groups that verl keeps on their way: a batch, and in an asynchronous mode those of the warm-up besides."""
+    mode, places = config.trainer.v1.trainer_mode, config.data.train_batch_size
+    return int(places + math.floor(config.trainer.v1[mode].get("num_warmup_batches", 0) * places))
+
+
+def groups_that_ended() -> list[str]:
+    """Groups of training, by uid, that are in the queue with all their sessions, the older first.
+
+    Before a training begins these are of the checkpoint that it goes on from: verl's asynchronous trainers save the
+    queue with it, and start anew what had not ended.
+    """
+    tags = (tq.kv_list(TRAINING) or {}).get(TRAINING, {})
+    ended = [uid for uid, tag in tags.items() if tag.get("is_prompt") and tag["status"] in ("finished", "failure")]
+    return sorted(ended, key=lambda uid: tags[uid]["global_steps"])
 
 
 def by_group(sessions: Iterable[Transcript]) -> list[list[Transcript]]:

@@ -8,7 +8,9 @@ The numbers decide how long a step takes, and nothing about which groups it trai
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from verl_reflect.rollout.usher import Tally
 
 MARGIN = 1.5
 """Standard deviations by which a wave is larger than it must be on average: one in 15 is too small."""
@@ -47,3 +49,30 @@ class Share:
         """
         before = self.happened / self.tried if self.tried else (happened + 1) / (tried + 2) if tried else 0.0
         return max(before, happened / begun if begun else 0.0)
+
+
+@dataclass
+class Odds:
+    """How likely a task that is handed out becomes a group to train on."""
+
+    passes: Share = field(default_factory=Share)
+    losses: Share = field(default_factory=Share)
+    lost: int = 0
+    """Groups lost in this step so far."""
+
+    @property
+    def known(self) -> bool:
+        """A step has ended."""
+        return bool(self.passes.tried)
+
+    def share(self, tally: Tally) -> float:
+        """0 to 1, in the middle of a step."""
+        begun = max(tally.dispatched, tally.attempted)  # an attempt may be of a task that a step before handed out
+        passes = self.passes.during(tally.passed, tally.attempted, begun)
+        return (1 - passes) * (1 - self.losses.during(self.lost, 0, begun))
+
+    def step(self, tally: Tally, trained: int) -> None:
+        """Another step is over, and has trained so many groups."""
+        self.passes.step(tally.passed, tally.attempted)
+        self.losses.step(self.lost, self.lost + trained)
+        self.lost = 0
