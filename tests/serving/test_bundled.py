@@ -1,34 +1,26 @@
 """One answer after the other, from a server that is asked in bundles."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
+from local_actor import LocalActor
 
 from verl_reflect.serving import bundled
 from verl_reflect.serving.bundled import BundledServer
-from verl_reflect.serving.stepping import Question, Reply, Stepping
+from verl_reflect.serving.stepping import Question, Reply
 
 
-class Remote:
-    """Stands for a method of a Ray actor: `handle.ask.remote(...)` gives something to wait for."""
-
-    def __init__(self, method: Callable[..., Awaitable[Any]]):
-        self.remote = method
-
-
-class Handle:
-    """Stands for the actor. Answers a prompt with its ids, then a number that counts the answers."""
+class Handle(LocalActor):
+    """The actor. Answers a prompt with its ids, then a number that counts the answers."""
 
     def __init__(self, stop_reason: str = "stop"):
+        super().__init__(self, self.look)
         self.bundles: list[list[Question]] = []
-        self.fetches = self.answers = 0
+        self.answers = 0
         self.stop_reason = stop_reason
         self.dead = self.deaf = False
         self._keys: list[tuple[int, list[int]]] = []
-        self._stepping = Stepping(self)
-        self.ask, self.fetch = Remote(self._ask), Remote(self._fetch)
 
     def add(self, question: Question) -> None:
         if question.prompt_ids == [13]:
@@ -40,18 +32,8 @@ class Handle:
         self.answers += len(now)
         return [Reply(key, [*prompt, self.answers], self.stop_reason) for key, prompt in now]
 
-    async def _ask(self, questions: Sequence[Question]) -> None:
-        self.bundles.append(list(questions))
-        self._live()
-        self._stepping.ask(questions)
-
-    async def _fetch(self) -> list[Reply]:
-        self.fetches += 1
-        replies = await self._stepping.fetch()
-        self._live()
-        return replies
-
-    def _live(self) -> None:
+    def look(self, questions: Sequence[Question]) -> None:
+        self.bundles += [list(questions)] if questions else []
         if self.dead:
             raise RuntimeError("the actor is dead")
 
