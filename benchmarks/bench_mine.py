@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from verl_reflect.demo.data import CHECKPOINT, make_data
 from verl_reflect.mine.command import Mining
@@ -38,10 +38,10 @@ from verl_reflect.mine.journal import MiningJournal
 from verl_reflect.mine.settings import MineSettings
 from verl_reflect.serving import engine
 from verl_reflect.serving.bundled import BundledServer
-from verl_reflect.serving.fleet import Fleet
+from verl_reflect.serving.fleet import Fleet, Server
 from verl_reflect.serving.flow import Flow
 from verl_reflect.serving.queries import queries
-from verl_reflect.serving.start import configuration
+from verl_reflect.serving.start import Start, configuration
 from verl_reflect.serving.stepping import Question, Reply, Stepping
 
 ON_CPU = ("+recipe=reflect_grpo", "+task=countdown_toy", "+hardware=cpu")
@@ -103,22 +103,22 @@ def timed(result: dict[str, Any]) -> Iterator[None]:
 
 def mined(mining: Mining, folder: Path, result: dict[str, Any]) -> None:
     """Mining, with verl's servers."""
+    mine_from(engine.start, mining, folder, result)
+
+
+def mine_from(start: Start, mining: Mining, folder: Path, result: dict[str, Any]) -> None:
+    """Warm up and mine, as the command does."""
     serving = mining.serving
 
-    async def mine() -> None:
-        servers = await engine.start(serving.config)
+    async def work(fleet: Fleet, flow: Flow) -> None:
         prompt = serving.prompts.encode(serving.table.slice(0, 1).to_pylist()[0])
-        warm = (server.generate(prompt, max_tokens=WARM_UP_TOKENS) for server in servers for _ in range(WARM_UP))
+        warm = (each.generate(prompt, max_tokens=WARM_UP_TOKENS) for each in fleet.servers for _ in range(WARM_UP))
         await asyncio.gather(*warm)
         with timed(result):
-            await mining.fill(journal, Fleet(servers), Flow(serving.in_flight))
+            await mining.fill(journal, fleet, flow)
 
     with closing(MiningJournal(folder / "bench.journal.jsonl", {})) as journal:
-        asyncio.run(mine())
-    count(journal, result)
-
-
-def count(journal: MiningJournal, result: dict[str, Any]) -> None:
+        serving.serve(work, start)
     sampled = journal.sampled.values()
     result["answers"] = sum(each.judged + each.unjudged for each in sampled)
     result["tokens"] = sum(each.tokens for each in sampled)
@@ -184,15 +184,10 @@ def scripted(mining: Mining, folder: Path, result: dict[str, Any]) -> None:
     ray.init(include_dashboard=False, log_to_driver=False)
     handle = ray.remote(InstantServer).options(max_concurrency=8).remote(answers)  # type: ignore[attr-defined]
 
-    async def mine() -> None:
-        server = BundledServer("instant", handle, {"max_tokens": 16}, timeout=60)
-        await server.generate([1])
-        with timed(result):
-            await mining.fill(journal, Fleet([server]), Flow(1024))
+    async def start(config: DictConfig) -> list[Server]:
+        return [BundledServer("instant", handle, {"max_tokens": 16}, timeout=60)]
 
-    with closing(MiningJournal(folder / "bench.journal.jsonl", {})) as journal:
-        asyncio.run(mine())
-    count(journal, result)
+    mine_from(start, mining, folder, result)
 
 
 PARTS = {"mine": mined, "generate": generated, "scripted": scripted}
