@@ -49,6 +49,7 @@ class VllmEngine:
         if room < 1:
             raise ValueError(f"a prompt of {len(question.prompt_ids)} tokens fills rollout.max_model_len.")
         given["max_tokens"] = min(given["max_tokens"], room)
+        given.pop("logprobs", None)  # a turn says whether it is trained on; here none is
         return SamplingParams(**given, detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY)
 
 
