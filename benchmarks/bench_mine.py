@@ -5,7 +5,7 @@
 
 Without a model: the tiny one. On this machine's CPU, unless Hydra overrides at the end of the line say otherwise.
 
-What is timed is sampling. Both sides are warm: 256 answers of 8 tokens, not counted. Mining begins with rows and ends
+What is timed is sampling. Both sides are warm: 16 answers of 8 tokens, not counted. Mining begins with rows and ends
 with its last answer judged and on the disk, the start of the judging process included; `generate` begins with token
 ids, all requests at once, and ends with its last answer's token ids. On CPUs `generate` is run twice, because neither
 way is always the faster: in one process, as `+hardware=cpu` sets vLLM up, and with vLLM's own choice of processes. The
@@ -49,7 +49,7 @@ LIKE_VERL = (
     *("dtype", "max_model_len", "max_num_seqs", "max_num_batched_tokens", "enable_prefix_caching", "enforce_eager"),
     *("enable_chunked_prefill", "gpu_memory_utilization", "tensor_parallel_size", "seed"),
 )
-WARM_UP, WARM_UP_TOKENS = 256, 8
+WARM_UP, WARM_UP_TOKENS = 16, 8
 ONE_PROCESS = "VLLM_ENABLE_V1_MULTIPROCESSING"
 ROLES = {"Server": "server", "EngineCore": "engine", "VLLM": "engine", "Worker": "worker"}
 """What a process is, by a part of its command line; Ray's own are the rest. Judging processes are gone by the end."""
