@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from builders import row as training_row
+from local_actor import LocalActor
 from omegaconf import DictConfig
 from scripted_server import ScriptedServer as ScriptedTrainingServer
 from typer.testing import CliRunner
@@ -29,7 +31,9 @@ from verl_reflect.mine.console import lines
 from verl_reflect.mine.settings import MineSettings
 from verl_reflect.rollout.loop import ReflectRetryAgentLoop
 from verl_reflect.rollout.shared import Shared
+from verl_reflect.serving.bundled import BundledServer
 from verl_reflect.serving.start import configuration
+from verl_reflect.serving.stepping import Question, Reply
 
 WRONG, RIGHT = "<answer> ( 3 + 5 ) * 8 </answer>", "<answer> ( 3 * 8 ) + 5 </answer>"
 TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {}}}]
@@ -108,6 +112,38 @@ def test_the_failure_set_is_the_input_with_failures_of_this_model(mined: Any, tm
     assert tokenizer.decode(server.prompts[0]) == (
         "<|im_start|>user\nMake 29 from 3 5 8 .<|im_end|>\n<|im_start|>assistant\n"
     )
+
+
+class InstantEngine:
+    """Answers at once, wrongly and rightly by turns."""
+
+    def __init__(self, tokenizer: Any):
+        self._answers = [tokenizer.encode(text, add_special_tokens=False) for text in (WRONG, RIGHT)]
+        self._keys: list[int] = []
+
+    def add(self, question: Question) -> None:
+        self._keys += question.keys
+
+    def step(self) -> list[Reply]:
+        now, self._keys = self._keys, []
+        return [Reply(key, self._answers[key % 2], "stop") for key in now]
+
+
+def test_one_driver_judges_and_keeps_well_over_a_thousand_answers_a_second(
+    overrides: list[str], tmp_path: Path, tokenizer: Any
+) -> None:
+    """In seconds of its own processor time, so that a busy machine makes no difference: 0.13 ms an answer was seen."""
+    began: list[float] = []
+
+    async def start(config: DictConfig) -> Any:
+        began.append(time.process_time())
+        return [BundledServer("instant", LocalActor(InstantEngine(tokenizer)), {}, timeout=60.0)]
+
+    mining = Mining(configuration(overrides), MineSettings(samples=512), tmp_path / "failures.parquet")
+    counts = mining(start).counts
+    seconds = time.process_time() - began[0]
+    assert counts["answers"] == 3 * 512 and counts["failures"] == 3 * 256
+    assert counts["answers"] / seconds > 1500
 
 
 def test_the_card_says_where_the_failures_come_from(mined: Any, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from builders import ROOT
 
 from verl_reflect.checks.verl_names import NAMES, ON_CPU, is_there
+from verl_reflect.cpu.vllm_metadata import known
 
 PACKAGE = ROOT / "verl_reflect"
 SOURCES = {path.relative_to(PACKAGE): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
@@ -25,8 +26,12 @@ INHERITED = (
     "verl.trainer.ppo.v1.agent_loop_tq.AgentLoopManagerTQ",
     "verl.trainer.ppo.v1.replay_buffer.ReplayBuffer",
     "verl.utils.dataset.rl_dataset.RLHFDataset",
+    "verl.workers.rollout.vllm_rollout.vllm_async_server.vLLMHttpServer",
+    "verl.workers.rollout.vllm_rollout.vllm_async_server.vLLMReplica",
 )
 """Classes of verl's that ours inherit from."""
+with known():  # verl looks for vLLM when it is first imported
+    importlib.import_module("verl.workers.rollout.vllm_rollout.vllm_async_server")
 
 # What we override or call on those classes: (class, method, parameters it must have).
 METHODS = [
@@ -69,6 +74,8 @@ METHODS = [
         ["replica_rank", "config", "model_config", "gpus_per_node"],
     ),
     ("verl.workers.rollout.replica.RolloutReplica", "init_standalone", []),
+    ("verl.workers.rollout.vllm_rollout.vllm_async_server.vLLMHttpServer", "run_server", ["args"]),
+    ("verl.workers.rollout.vllm_rollout.vllm_async_server.vLLMHttpServer", "get_server_address", []),
 ]
 REPLICA = "verl.workers.rollout.replica.RolloutReplica"
 GIVEN = {f"{REPLICA}.server_address", f"{REPLICA}.server_handle"} | {
@@ -177,6 +184,14 @@ def test_a_replicas_actor_still_takes_and_gives_tokens() -> None:
     for argument in ("request_id=", "prompt_ids=", "sampling_params="):
         assert argument in source.partition("server.generate.remote(")[2]
     assert {"token_ids", "stop_reason"} <= set(TokenOutput.model_fields)
+
+
+def test_a_replicas_actor_still_makes_its_engine_of_its_arguments_in_one_place() -> None:
+    from verl.workers.rollout.vllm_rollout.vllm_async_server import vLLMHttpServer, vLLMReplica
+
+    assert "await self.run_server(server_args)" in inspect.getsource(vLLMHttpServer.launch_server)
+    assert '"monkey_patch_model"' in inspect.getsource(vLLMHttpServer.run_server)
+    assert "self.server_class.options(" in inspect.getsource(vLLMReplica.launch_servers)
 
 
 def test_a_manager_still_deals_its_workers_the_prompts_in_their_order() -> None:

@@ -7,7 +7,7 @@ import pytest
 from builders import compose_config
 from verl.workers.rollout.replica import TokenOutput
 
-from verl_reflect.serving.engine import ReplicaServer, count
+from verl_reflect.serving.engine import ReplicaServer, can_be_stepped, count
 
 
 class Handle:
@@ -57,6 +57,21 @@ def test_a_replica_that_gives_no_answer_in_time_raises(handle: Handle, monkeypat
     with pytest.raises((RuntimeError, TimeoutError, asyncio.TimeoutError)):
         asyncio.run(replica(handle).generate([1]))
     assert not asyncio.run(replica(handle).alive())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "stepped"),
+    [
+        ([], True),
+        (["actor_rollout_ref.rollout.tensor_model_parallel_size=4"], True),
+        (["actor_rollout_ref.rollout.name=sglang"], False),
+        (["actor_rollout_ref.rollout.data_parallel_size=2"], False),
+    ],
+)
+def test_one_vllm_engine_is_stepped_and_others_are_asked_as_training_asks_them(
+    chosen: list[str], stepped: bool
+) -> None:
+    assert can_be_stepped(compose_config("+recipe=reflect_grpo", *chosen).actor_rollout_ref.rollout) == stepped
 
 
 def test_servers_are_counted_over_all_nodes() -> None:

@@ -20,6 +20,7 @@ _MANAGER = "verl.experimental.reward_loop.reward_manager"
 _V1 = "verl.trainer.ppo.v1"
 _TRACE = "verl.utils.rollout_trace"
 _REPLICA = "verl.workers.rollout.replica"
+_VLLM = "verl.workers.rollout.vllm_rollout.vllm_async_server"
 
 NAMES: Mapping[str, str] = {
     "verl.DataProto": "what a reward manager is given",
@@ -79,6 +80,15 @@ NAMES: Mapping[str, str] = {
     f"{_REPLICA}.RolloutReplica.server_handle": "servers without a trainer",
     f"{_REPLICA}.TokenOutput": "an answer",
     f"{_REPLICA}.get_rollout_replica_class": "servers without a trainer",
+    "verl.workers.rollout.utils.get_vision_placeholder_token_ids": "answers of tokens that the training may write too",
+    f"{_VLLM}.vLLMHttpServer": "servers without a trainer",
+    f"{_VLLM}.vLLMHttpServer._server_address": "servers without a trainer",
+    f"{_VLLM}.vLLMHttpServer.config": "servers without a trainer",
+    f"{_VLLM}.vLLMHttpServer.get_server_address": "servers without a trainer",
+    f"{_VLLM}.vLLMHttpServer.model_config": "servers without a trainer",
+    f"{_VLLM}.vLLMHttpServer.replica_rank": "servers without a trainer",
+    f"{_VLLM}.vLLMHttpServer.run_server": "servers without a trainer",
+    f"{_VLLM}.vLLMReplica": "servers without a trainer",
     "transfer_queue.KVBatchMeta": "a step's rows",
     "transfer_queue.kv_batch_get": "what a session left behind",
     "transfer_queue.kv_list": "groups that a checkpoint of an asynchronous trainer holds",

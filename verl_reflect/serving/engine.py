@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from verl_reflect.checks.cluster import ray_arguments
 from verl_reflect.checks.run import Run
 from verl_reflect.rollout.server_answer import refuse_unusable
+from verl_reflect.serving.bundled import SECONDS_FOR_A_SIGN_OF_LIFE, BundledServer
 from verl_reflect.serving.fleet import Server
 from verl_reflect.serving.prompts import Prompts
 
@@ -28,7 +29,6 @@ OVERRIDES = (
     "++ray_kwargs.ray_init.log_to_driver=false",  # stdout is for the result, stderr for the progress
 )
 """Where generating alone wants something else than training. The user's own overrides go after these."""
-SECONDS_FOR_A_SIGN_OF_LIFE = 60.0
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,10 @@ def sampling_params(config: DictConfig) -> dict[str, Any]:
 
 async def start(config: DictConfig) -> list[Server]:
     """Start the replicas, on the Ray cluster if there is one (RAY_ADDRESS) and else on this machine. Takes minutes."""
-    from verl.workers.rollout.replica import get_rollout_replica_class
-
     _connect(config)
     rollout = config.actor_rollout_ref.rollout
-    replica_class: Any = get_rollout_replica_class(rollout.name)
+    stepped = can_be_stepped(rollout)
+    replica_class = _replica_class(rollout.name, stepped)
     replicas = [
         replica_class(
             replica_rank=rank,
@@ -100,9 +99,9 @@ async def start(config: DictConfig) -> list[Server]:
     ]
     await asyncio.gather(*(replica.init_standalone() for replica in replicas))
     stops = {"stop_token_ids": list(Prompts(Run(config)).stop_ids)}
-    parameters = {**sampling_params(config), **stops, **_less_work(rollout.name)}
-    timeout = config.reflect.generation_timeout
-    return [ReplicaServer(each.server_address, each.server_handle, parameters, timeout) for each in replicas]
+    parameters, timeout = {**sampling_params(config), **stops}, config.reflect.generation_timeout
+    server: Any = BundledServer if stepped else ReplicaServer
+    return [server(each.server_address, each.server_handle, parameters, timeout) for each in replicas]
 
 
 def stop() -> None:
@@ -120,16 +119,25 @@ def count(config: DictConfig) -> int:
     return int(gpus // each)
 
 
+def can_be_stepped(rollout: DictConfig) -> bool:
+    """Whether a replica is one vLLM engine, which its server can drive (`stepped_vllm.py`).
+
+    SGLang and a data-parallel group of engines are asked as verl's training asks them.
+    """
+    return bool(rollout.name == "vllm" and rollout.data_parallel_size == 1)
+
+
+def _replica_class(engine: str, stepped: bool) -> Any:
+    if stepped:
+        from verl_reflect.serving.stepped_vllm import SteppedReplica
+
+        return SteppedReplica
+    from verl.workers.rollout.replica import get_rollout_replica_class
+
+    return get_rollout_replica_class(engine)
+
+
 def _connect(config: DictConfig) -> None:
     """As verl's `main_ppo.run_ppo` does."""
     if not ray.is_initialized():
         ray.init(**ray_arguments(config))
-
-
-def _less_work(engine: str) -> dict[str, Any]:
-    """Spares vLLM the text of each answer, and a message for each token of it."""
-    if engine != "vllm":
-        return {}
-    from vllm.sampling_params import RequestOutputKind
-
-    return {"detokenize": False, "output_kind": RequestOutputKind.FINAL_ONLY}
