@@ -159,6 +159,11 @@ class ReflectConfig:
     """Most live first attempts at a task until one fails. 1 leaves a task that passes for another one, which is
     likelier to fail; more is for data too small to leave a task. Open in the paper."""
 
+    attempt_loop: str | None = None
+    """Agent loop that makes the attempt and the retry, such as verl's `tool_agent` or one of your own: many turns,
+    tools, an environment (docs/agents.md). The limits of an attempt and of a retry then hold for all that is said in
+    it. None: an attempt is one answer, as in the paper."""
+
     sampler: str = "uniform"
     """`uniform` as verl draws rows, or `edge`: rather those that the model neither always fails nor always passes."""
 
@@ -313,6 +318,8 @@ class ReflectConfig:
                 f"reflect.credit={self.credit} trains the first attempt, whether it passes or not, and "
                 f"reflect.max_attempts={self.max_attempts} would drop those that pass; set that to 1."
             )
+        if self.attempt_loop is not None:
+            self._validate_attempt_loop()
         self._validate_keep()
         at_least_one = (
             *("max_attempt_tokens", "max_reflection_tokens", "max_retry_tokens"),
@@ -358,6 +365,19 @@ class ReflectConfig:
             )
         for guard in self.guards:
             guard.validate()
+
+    def _validate_attempt_loop(self) -> None:
+        """A row trains one answer, and a stored attempt is one."""
+        for name, value, wanted in (
+            ("first_attempt", self.first_attempt.value, FirstAttempt.live.value),
+            ("credit", self.credit, "reflection"),
+            ("keep", self.keep, []),
+        ):
+            if value != wanted:
+                raise ValueError(
+                    f"reflect.attempt_loop={self.attempt_loop} makes attempts of many turns, which goes with reflect."
+                    f"{name}={wanted} alone, and it is {value}; set that."
+                )
 
     def _validate_keep(self) -> None:
         for turn in self.keep:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from verl_reflect.checks.adapter import check_adapter
 from verl_reflect.checks.agent_loop import check_agent_loop
 from verl_reflect.checks.asynchrony import check_asynchrony
+from verl_reflect.checks.attempt_loop import check_attempt_loop
 from verl_reflect.checks.batches import check_batches
 from verl_reflect.checks.chat_template import check_chat_template
 from verl_reflect.checks.config import check_keys, check_settings, check_verl
@@ -48,6 +49,7 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "rollout engine": check_rollout_engine,
     "names": check_names,
     "agent loop": check_agent_loop,
+    "attempt loop": check_attempt_loop,
     "group": check_group,
     "batches": check_batches,
     "steps": check_steps,

@@ -279,6 +279,9 @@ KEYS: dict[str, Kind] = {
             "agent.default_agent_loop": TEXT,
             "agent.agent_loop_config_path": MAYBE_TEXT,
             "agent.agent_loop_manager_class": MAYBE_TEXT,
+            "multi_turn.format": TEXT,
+            "multi_turn.tool_config_path": MAYBE_TEXT,
+            "multi_turn.function_tool_path": MAYBE_TEXT,
         },
     ),
     **_of(

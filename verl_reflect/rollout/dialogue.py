@@ -20,8 +20,9 @@ from verl.workers.rollout.replica import TokenOutput
 
 from verl_reflect.records.transcripts import Utterance
 from verl_reflect.rollout.chat_template import Message, assistant, user
+from verl_reflect.rollout.play import Continuation, Limits, Played, Player, played
 from verl_reflect.rollout.server_answer import refuse_unusable
-from verl_reflect.rollout.session import StoredTurn
+from verl_reflect.rollout.session import Session, StoredTurn
 from verl_reflect.rollout.shared import Shared
 
 
@@ -49,6 +50,8 @@ class Turn:
     utterance: Utterance
     extra_fields: dict[str, Any]
     """The server's own remarks, such as the weights' version."""
+    played: Played | None = None
+    """What another agent loop has made of it, if it is an attempt of many turns (play.py)."""
     routed_experts: Any = None
     """Of a mixture of experts, by token of conversation and answer, if verl replays the routing; else None."""
 
@@ -63,6 +66,8 @@ class TurnTakingAgentLoop(AgentLoopBase):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        self.made_with = kwargs
+        """verl's arguments, for the loop of `reflect.attempt_loop`."""
         self.shared = Shared.under(self.config, self.tokenizer)
         self.settings = self.shared.settings
         self.turn_numbers = itertools.count()
@@ -128,7 +133,49 @@ class TurnTakingAgentLoop(AgentLoopBase):
             weights=_weights(output.extra_fields),
         )
         log_probs = tuple(output.log_probs) if output.log_probs else None
-        return Turn(conversation, token_ids, body, log_probs, utterance, output.extra_fields, output.routed_experts)
+        return Turn(
+            conversation,
+            token_ids,
+            body,
+            log_probs,
+            utterance,
+            output.extra_fields,
+            routed_experts=output.routed_experts,
+        )
+
+    async def model_plays(
+        self, session: Session, so_far: Conversation | None, max_tokens: int, sampling_params: dict[str, Any]
+    ) -> Turn:
+        """Let the model make an attempt in the agent loop of `reflect.attempt_loop`.
+
+        Args:
+            so_far: The conversation that the attempt continues; None at a first attempt.
+            max_tokens: For all that is said in it.
+            sampling_params: verl's.
+
+        Raises:
+            TimeoutError: it took longer than `reflect.generation_timeout`.
+            Exception: what the loop, a tool or its environment raises.
+        """
+        limits = Limits(self.config.data.max_prompt_length, max_tokens, self.settings.generation_timeout)
+        place = so_far.token_ids if so_far else None
+        server = Continuation(self.server_manager, session.group, place, self.shared.chat.stop_ids, limits)
+        player = Player(str(self.settings.attempt_loop), self.made_with)
+        config = self.shared.config_within(limits)
+        made = await played(player, session.row, sampling_params, server, config, limits)
+        return self._played_turn(so_far or Conversation(tuple(session.messages), made.opening), made)
+
+    def _played_turn(self, conversation: Conversation, made: Played) -> Turn:
+        chat, before = self.shared.chat, made.said[: len(made.said) - len(made.answer)]
+        answer = chat.body(made.answer)
+        body = (*before, *answer)
+        utterance = Utterance(
+            text=str(self.tokenizer.decode(body, skip_special_tokens=False)),
+            tokens=len(made.said),
+            truncated=len(answer) == len(made.answer),
+            token_ids=made.said,
+        )
+        return Turn(conversation, made.said, body, None, utterance, {}, played=made)
 
     def stored_turn(self, conversation: Conversation, stored: StoredTurn, limit: int) -> Turn:
         """A turn that the model took earlier, from the data set. A chat marker in its text ends it, as any turn.

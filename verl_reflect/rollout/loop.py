@@ -19,8 +19,9 @@ Decided here, because the paper leaves it open:
 import asyncio
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
@@ -32,6 +33,7 @@ from verl_reflect.rollout.dialogue import Conversation, Turn, TurnTakingAgentLoo
 from verl_reflect.rollout.episode import reflection_request
 from verl_reflect.rollout.judge import required
 from verl_reflect.rollout.places import Attempt
+from verl_reflect.rollout.play import Played
 from verl_reflect.rollout.row import training_row
 from verl_reflect.rollout.session import Session
 
@@ -126,8 +128,8 @@ class RetryAgentLoop(TurnTakingAgentLoop):
         return replace(first, goes_on=goes_on)
 
     async def _attempted(self, session: Session) -> FirstTry:
-        task = await self.open(session.messages, session.tools)
         if session.stored_attempt is not None and self._takes_stored_attempt(session):
+            task = await self.open(session.messages, session.tools)
             attempt = self.stored_turn(task, session.stored_attempt, self.settings.max_attempt_tokens)
             return FirstTry(attempt, await self.judge(session, attempt))
         if not session.validate and self.settings.first_attempt is FirstAttempt.dataset:
@@ -135,41 +137,44 @@ class RetryAgentLoop(TurnTakingAgentLoop):
                 "A training row has no first_attempt; add the column, or set reflect.first_attempt=live to attempt it "
                 "now."
             )
-        return await self._live_first_try(session, task)
+        return await self._live_first_try(session)
 
     def _takes_stored_attempt(self, session: Session) -> bool:
         source = self.settings.first_attempt
+        if self.settings.attempt_loop:
+            return False
         still_fresh = source is FirstAttempt.mixed and session.step <= self.settings.stale_after
         return session.validate or source is FirstAttempt.dataset or still_fresh
 
-    async def _live_first_try(self, session: Session, task: Conversation) -> FirstTry:
+    async def _live_first_try(self, session: Session) -> FirstTry:
         """Attempt the task until an attempt fails, in training at most `reflect.max_attempts` times."""
         most = 1 if session.own_attempt else self.settings.max_attempts
         attempts: list[Turn] = []
         while True:
-            attempt = await self.model_answers(
-                task,
-                self.settings.max_attempt_tokens,
-                self._sampling_params(session, "attempt"),
-                server=session.group,
-            )
+            attempt = await self.attempt(session)
             attempts.append(attempt)
             verdict = await self.judge(session, attempt)
             if not verdict.passed or len(attempts) == most:
                 return FirstTry(attempt, verdict, len(attempts), sum(made.utterance.tokens for made in attempts))
+
+    async def attempt(self, session: Session) -> Turn:
+        """The model's first answer to the task, or what it does in the loop of `reflect.attempt_loop`."""
+        limit, params = self.settings.max_attempt_tokens, self._sampling_params(session, "attempt")
+        if self.settings.attempt_loop:
+            return await self.model_plays(session, None, limit, params)
+        task = await self.open(session.messages, session.tools)
+        return await self.model_answers(task, limit, params, server=session.group)
 
     async def task_again(self, turn: Turn, session: Session) -> Conversation:
         """The user turn before a retry: the task's own words, as in the paper."""
         return await self.user_says(turn, self.settings.retry_prompt.replace("{task}", session.task))
 
     async def retry(self, session: Session, task_again: Conversation) -> Turn:
-        """The model's answer to the task asked again."""
-        return await self.model_answers(
-            task_again,
-            self.settings.max_retry_tokens,
-            self._sampling_params(session, "retry"),
-            server=session.group,
-        )
+        """The same of the task asked again."""
+        limit, params = self.settings.max_retry_tokens, self._sampling_params(session, "retry")
+        if self.settings.attempt_loop:
+            return await self.model_plays(session, task_again, limit, params)
+        return await self.model_answers(task_again, limit, params, server=session.group)
 
     def _sampling_params(self, session: Session, turn: str) -> dict[str, Any]:
         """verl's, with log-probabilities for the turns that are trained or kept and for no other.
@@ -184,13 +189,25 @@ class RetryAgentLoop(TurnTakingAgentLoop):
 
     async def judge(self, session: Session, answer: Turn) -> Judgement:
         """The verdict on an answer to the session's task. Raises VerifierError if a training session gets none."""
-        verdict = await self.shared.judge(
-            answer.utterance.text,
+        played, text = answer.played, answer.utterance.text
+        verdict = await (self._judge_played(session, played) if played else self._verdict(session, text))
+        return verdict if session.validate else required(verdict)
+
+    async def _judge_played(self, session: Session, attempt: Played) -> Judgement:
+        """The environment's verdict, or that on the last answer."""
+        if attempt.score is not None:
+            return Judgement(attempt.score, attempt.score >= self.settings.success_threshold)
+        return await self._verdict(session, self.shared.chat.words(attempt.answer), attempt.remarks)
+
+    async def _verdict(
+        self, session: Session, text: str, remarks: Mapping[str, Any] = MappingProxyType({})
+    ) -> Judgement:
+        return await self.shared.judge(
+            text,
             data_source=session.data_source,
             ground_truth=session.ground_truth,
-            extra_info=session.extra_info,
+            extra_info={**(session.extra_info or {}), **remarks} if remarks else session.extra_info,
         )
-        return verdict if session.validate else required(verdict)
 
     async def _given_away(self, session: Session, reflection: Turn | None) -> Judgement | None:
         """No verdict on this counts as no, and `verifier_error` says so: it is no reason to lose a session."""

@@ -57,6 +57,8 @@ class Session:
     """Column `other_prompt`: another task, for the control that swaps reflections. Empty if there is none."""
     other_attempt: StoredTurn | None
     """Column `other_attempt`: a failure at that task."""
+    row: Mapping[str, Any]
+    """All of it, as verl hands it to an agent loop."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], sampling_params: dict[str, Any], *, own_attempt: bool) -> "Session":
@@ -81,6 +83,7 @@ class Session:
             stored_reflection=StoredTurn.from_row(row, "reflection"),
             other_messages=messages_of(row.get("other_prompt")),
             other_attempt=StoredTurn.from_row(row, "other_attempt"),
+            row=row,
         )
 
     @property

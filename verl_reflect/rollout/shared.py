@@ -15,6 +15,7 @@ from verl_reflect.config import ReflectConfig
 from verl_reflect.rollout import usher
 from verl_reflect.rollout.chat import Chat
 from verl_reflect.rollout.judge import Judge
+from verl_reflect.rollout.play import Limits, with_limits
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Shared:
     first_tries: "WeakValueDictionary[str, asyncio.Task[Any]]" = field(default_factory=WeakValueDictionary)
     """First attempts by group. Each session holds on to its own until it ends, and then they are gone."""
 
+    _within: dict[Limits, DictConfig] = field(default_factory=dict)
     _ushers: dict[str, Any] = field(default_factory=dict)
 
     _made: ClassVar[dict[tuple[int, int], "Shared"]] = {}
@@ -47,6 +49,12 @@ class Shared:
                 Judge.from_config(config),
             )
         return cls._made[key]
+
+    def config_within(self, limits: Limits) -> DictConfig:
+        """The configuration for the loop that plays an attempt (play.with_limits), made once."""
+        if limits not in self._within:
+            self._within[limits] = with_limits(self.config, limits)
+        return self._within[limits]
 
     def usher(self, name: str) -> Any:
         """The handle of the actor that shows groups to their places."""

@@ -10,7 +10,7 @@ import socket
 
 from hydra.utils import get_class
 from omegaconf import DictConfig
-from verl.experimental.agent_loop.agent_loop import register
+from verl.experimental.agent_loop.agent_loop import _agent_loop_registry, register
 
 from verl_reflect.rollout import trace
 from verl_reflect.rollout.reward_function import RewardFunction
@@ -34,6 +34,7 @@ def make_ready(worker: object, config: DictConfig) -> None:
     """
     for way in WAYS.values():
         register(way.loop)(get_class(way.target))
+    _know_the_attempt_loop(config)
     try:
         RewardFunction.from_config(config).load()
         for task in config.reflect.tasks:
@@ -45,3 +46,13 @@ def make_ready(worker: object, config: DictConfig) -> None:
             "looks at all nodes."
         ) from None
     trace.write_in(contextvars.copy_context())
+
+
+def _know_the_attempt_loop(config: DictConfig) -> None:
+    """verl has read the user's file of loops in this process: the one that makes attempts must be in it."""
+    name = config.reflect.attempt_loop
+    if name is not None and name not in _agent_loop_registry:
+        raise NotReadyError(
+            f"The agent-loop worker on node {socket.gethostname()} does not know reflect.attempt_loop={name}; name it "
+            "in the file of actor_rollout_ref.rollout.agent.agent_loop_config_path on that node."
+        )
