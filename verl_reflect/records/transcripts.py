@@ -41,6 +41,10 @@ class Utterance:
     """Went on past a chat marker, as if writing somebody else's turn."""
     token_ids: tuple[int, ...] = ()
     """The ids themselves: text does not always lead back to them, and a transcript should be enough to compute with."""
+    prompt_tokens: int | None = None
+    """Number of token ids that the server was given before it; None where nobody noted it."""
+    cached_tokens: int | None = None
+    """Of these, those that the server had in its prefix cache; None if it did not say, as for a stored turn."""
 
     @property
     def empty(self) -> bool:
@@ -162,6 +166,8 @@ UTTERANCE = pa.struct(
         "truncated": pa.bool_(),
         "forged": pa.bool_(),
         "token_ids": pa.list_(pa.int64()),
+        "prompt_tokens": pa.int64(),
+        "cached_tokens": pa.int64(),
     }
 )
 JUDGEMENT = pa.struct(

@@ -24,6 +24,7 @@ from verl_reflect.training.dispatch import DISPATCH
 from verl_reflect.training.guards import Watch
 from verl_reflect.training.live import LiveStep
 from verl_reflect.training.metrics import Reflection, reflection_metrics
+from verl_reflect.training.prefix_cache import prefix_cache_metrics
 from verl_reflect.training.queue import VALIDATION, Batch, GroupQueue, Seen, by_group
 from verl_reflect.training.run_folders import Claim
 from verl_reflect.training.transcript_folders import TranscriptFolders
@@ -148,6 +149,7 @@ class ReflectReplayBuffer(GroupQueue):
         metrics["reflect/largest_worker_share"] = DISPATCH.largest_share
         of_reflections = reflection_metrics(_reflections(sessions), self._settings.expected_reflection_length)
         metrics |= {f"reflect/{name}": value for name, value in of_reflections.items()}
+        metrics |= {f"reflect/{name}": value for name, value in prefix_cache_metrics(sessions).items()}
         metrics |= self._account.metrics(trained_tokens)
         if "reflect/attempts_made" in metrics:
             metrics["reflect/longest_attempt_chain"] = float(self._live.longest_chain)
