@@ -5,6 +5,7 @@ started again. What it leaves behind answers all the questions here.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -70,6 +71,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     check = subprocess.run(
         [sys.executable, "-m", "recipes.gpu_check", *where, *overrides()],
         cwd=ROOT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},  # as where somebody hides a GPU from a run on the CPU
         capture_output=True,
         text=True,
         timeout=20 * MINUTES,
