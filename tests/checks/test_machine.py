@@ -41,5 +41,6 @@ def test_a_run_without_any_ends_in_that_sentence_before_ray_starts(
 def test_the_preflight_warns_of_too_few_and_leaves_the_count_to_ray(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Preflight().on_job_start(good_config(tmp_path), job_return=JobReturn())
+    attention = "actor_rollout_ref.model.override_config.attn_implementation=sdpa"  # whatever is installed
+    Preflight().on_job_start(good_config(tmp_path, attention), job_return=JobReturn())
     assert "verl-reflect: warning: trainer.nnodes=1 times trainer.n_gpus_per_node=8" in capsys.readouterr().err
