@@ -50,6 +50,9 @@ lock: ## pin the dependencies anew, keeping versions that still fit (needs uv; w
 	uv pip compile --quiet --universal --python-version 3.10 --extra plot --extra test --extra docs --no-annotate $(UPGRADE) \
 	    --custom-compile-command "make lock (docs/install.md)" \
 	    --excludes requirements/cpu.excludes pyproject.toml requirements/cpu.in --output-file requirements/cpu.lock
+	uv pip compile --quiet --python-version 3.12 --python-platform x86_64-manylinux_2_31 --no-annotate $(UPGRADE) \
+	    --extra vllm --extra plot --extra test --custom-compile-command "make lock (docs/install.md)" \
+	    pyproject.toml requirements/gpu.in --output-file requirements/gpu.lock
 
 clean: ## remove what builds and tests left; .venv and runs stay
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -30,8 +30,17 @@ def test_a_machine_without_any_is_told_both_ways_out(tmp_path: Path, monkeypatch
     assert "the Ray cluster at 10.0.0.1:6379" in check_platform(Run(good_config(tmp_path, address)))
 
 
-def test_the_preflight_warns_of_it_and_leaves_the_count_to_ray(
+def test_a_run_without_any_ends_in_that_sentence_before_ray_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(SystemExit, match=r"^verl-reflect: No GPU is visible .* add \+hardware=cpu"):
+        Preflight().on_job_start(good_config(tmp_path, "ray_kwargs.ray_init.address=local"), job_return=JobReturn())
+
+
+def test_the_preflight_warns_of_too_few_and_leaves_the_count_to_ray(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Preflight().on_job_start(good_config(tmp_path), job_return=JobReturn())
+    attention = "actor_rollout_ref.model.override_config.attn_implementation=sdpa"  # whatever is installed
+    Preflight().on_job_start(good_config(tmp_path, attention), job_return=JobReturn())
     assert "verl-reflect: warning: trainer.nnodes=1 times trainer.n_gpus_per_node=8" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from builders import compose_config
 from omegaconf import DictConfig, OmegaConf
+from ray._private.resource_and_label_spec import ResourceAndLabelSpec  # what `ray.init` does before it starts anything
 from verl.plugin.platform import get_platform, platform_manager
 
 from verl_reflect.cpu.callback import UseCpu
@@ -24,6 +25,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     import torch.distributed
 
     monkeypatch.setenv("VERL_PLATFORM", "nvidia")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(platform_manager, "_current_platform", None)
     monkeypatch.setattr(torch.distributed, "init_process_group", torch.distributed.init_process_group)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
@@ -74,6 +76,15 @@ def test_the_driver_becomes_a_cpu_process(driver: None) -> None:
     assert get_platform().device_name == "cuda"
     UseCpu().on_job_start(compose_config("+hardware=cpu", GRPO))
     assert get_platform().device_name == "cpu"
+
+
+@pytest.mark.parametrize("hidden", ["", "NoDevFiles", "0"])
+def test_ray_starts_where_devices_are_hidden(driver: None, monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    with pytest.raises(ValueError, match="Attempting to start raylet with 2 GPU, but CUDA_VISIBLE_DEVICES contains"):
+        ResourceAndLabelSpec(num_cpus=1, num_gpus=2).resolve(is_head=True)
+    UseCpu().on_job_start(compose_config("+hardware=cpu", GRPO))
+    ResourceAndLabelSpec(num_cpus=1, num_gpus=2).resolve(is_head=True)
 
 
 def test_verl_leaves_the_device_of_the_config_alone(driver: None) -> None:

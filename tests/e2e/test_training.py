@@ -1,41 +1,40 @@
 """verl's real trainer, from the command line: Ray, TransferQueue, FSDP2, vLLM and the weight sync, on a CPU.
 
-One training is killed with SIGKILL in the middle and started again. What it leaves behind answers all the questions
-here.
+The check of a machine (recipes/gpu_check) starts verl four times: one training is killed with SIGKILL in the middle and
+started again. What it leaves behind answers all the questions here.
 """
 
 import json
 import os
-import signal
 import subprocess
-import time
+import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
+from builders import ROOT
 from torch.nn.utils import parameters_to_vector
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from recipes.tiny_model.reflections import REFLECTION_REQUEST
 from verl_reflect.demo.data import CHECKPOINT, make_data
-from verl_reflect.demo.training import ToyTraining
+from verl_reflect.records.metrics_log import parts_of
 from verl_reflect.rollout.chat import Chat
 
 pytestmark = pytest.mark.e2e
 
-KILL_AFTER, STEPS = 2, 4
+KILL_AFTER, STEPS = 3, 6
 MINUTES = 60.0
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training that was killed after a step and went on."""
+    """A training that was killed after a step and went on, and the check that it is of."""
 
+    check: Path
     folder: Path
     before_the_kill: list[dict[str, Any]]
     after_the_kill: list[dict[str, Any]]
@@ -49,55 +48,62 @@ class Run:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def start(training: ToyTraining) -> "subprocess.Popen[bytes]":
-    command = [*training.command(), "trainer.resume_mode=auto", "trainer.save_freq=1", "reflect.first_attempt=live"]
-    command += ["reflect.sampler=edge"]
-    command += [f"trainer.default_local_dir={training.folder / 'checkpoints'}"]
-    command += ["actor_rollout_ref.actor.checkpoint.save_contents=[model,optimizer,extra,hf_model]"]
-    environment = {**os.environ, "VERL_FILE_LOGGER_PATH": str(training.metrics)}
-    with open(training.log, "ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+def overrides() -> list[str]:
+    """What the check is told: the tiny model, on this CPU."""
+    return [
+        *("+task=countdown_toy", "+hardware=cpu", f"actor_rollout_ref.model.path={CHECKPOINT.resolve()}"),
+        *("data.seed=1", "actor_rollout_ref.rollout.seed=1", "reflect.sampler=edge"),
+        "actor_rollout_ref.rollout.agent.num_workers=2",
+        "actor_rollout_ref.actor.checkpoint.save_contents=[model,optimizer,extra,hf_model]",
+        "+actor_rollout_ref.rollout.engine_kwargs.vllm.block_size=16",  # or no conversation would fill a block
+    ]
 
 
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """As the machine's out-of-memory killer would: the driver, Ray and every worker, without a word."""
-    for victim in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
-        try:
-            victim.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            continue
-    process.wait()
-
-
-def records(training: ToyTraining) -> list[dict[str, Any]]:
-    if not training.metrics.exists():
-        return []
-    return [json.loads(line) for line in training.metrics.read_text().splitlines(keepends=True) if line.endswith("\n")]
-
-
-def wait_for_step(training: ToyTraining, process: "subprocess.Popen[bytes]", step: int) -> None:
-    deadline = time.monotonic() + 10 * MINUTES
-    while not any(record["step"] >= step for record in records(training)):
-        assert process.poll() is None and time.monotonic() < deadline, training.log.read_text()[-5000:]
-        time.sleep(0.5)
+def records(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     make_data(folder / "data", CHECKPOINT, train=200, held_out=30, seed=0)
-    training = ToyTraining(folder, folder / "data", CHECKPOINT, seed=1, steps=STEPS, validate_every=STEPS)
-    process = start(training)
-    try:
-        wait_for_step(training, process, KILL_AFTER)
-        kill(process)
-        before = records(training)
-        process = start(training)
-        assert process.wait(timeout=10 * MINUTES) == 0, training.log.read_text()[-5000:]
-    finally:
-        if process.poll() is None:
-            kill(process)
-    yield Run(folder, before, records(training))
+    where = ("--out", folder / "check", "--data", folder / "data")
+    check = subprocess.run(
+        [sys.executable, "-m", "recipes.gpu_check", *where, *overrides()],
+        cwd=ROOT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},  # as where somebody hides a GPU from a run on the CPU
+        capture_output=True,
+        text=True,
+        timeout=20 * MINUTES,
+    )
+    assert check.returncode == 0, f"{check.stdout}\n{check.stderr}"
+    return run_of(folder / "check")
+
+
+def run_of(check: Path) -> Run:
+    """The live training among those of a check."""
+    before, after = parts_of(check / "live" / "metrics.jsonl")
+    return Run(check, check / "live", records(before), records(after))
+
+
+def test_the_check_of_a_machine_asked_of_every_training_and_found_nothing_wrong(run: Run) -> None:
+    found = json.loads((run.check / "gpu_check.json").read_text())
+    holds = {answer["question"]: answer["holds"] for answer in found["answers"]}
+    assert not [question for question, held in holds.items() if held is False]
+    assert len([question for question, held in holds.items() if held is None]) == 4, "memory, and time on a CPU"
+    assert {name: steps[-1]["step"] for name, steps in found["steps"].items()} == {
+        "verl's own GRPO": 5,
+        "live": 6,
+        "LoRA on failures": 3,
+    }
+    assert holds["live, reflections: share of known tokens found in the prefix cache"]
+
+
+def test_an_adapter_reaches_the_server_as_it_is(run: Run) -> None:
+    agreement = [
+        record["data"]["training/rollout_probs_diff_mean"] for record in records(run.check / "lora/metrics.jsonl")
+    ]
+    assert len(agreement) == 3 and max(agreement) < 1e-5
 
 
 def test_a_killed_run_goes_on_after_its_last_checkpoint(run: Run) -> None:

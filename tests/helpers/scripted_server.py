@@ -17,6 +17,7 @@ class ScriptedServer:
     seconds: float = 0.0
     stop_reason: str = "completed"
     routed_experts: Any = None
+    cached_tokens: int | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     async def generate(
@@ -35,7 +36,7 @@ class ScriptedServer:
             log_probs=log_probs,
             routed_experts=self.routed_experts,
             stop_reason=self.stop_reason,
-            extra_fields={"min_global_steps": 3},
+            extra_fields={"min_global_steps": 3, "num_cached_tokens": self.cached_tokens},
         )
 
     def ids(self, text: str) -> list[int]:

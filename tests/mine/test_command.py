@@ -249,13 +249,17 @@ def test_a_set_of_another_model_or_template_is_doubtful(
     assert Finding("failure set", True, remark).doubtful
 
 
-def test_the_preflight_warns_and_goes_on(mined: Any, overrides: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_preflight_warns_and_goes_on(
+    mined: Any, overrides: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from hydra.core.utils import JobReturn
 
     from verl_reflect.checks.preflight import Preflight
 
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
     result, _ = mined()
     change = ("reflect.max_attempt_tokens=15", "data.train_batch_size=1")
+    change += ("+actor_rollout_ref.model.override_config.attn_implementation=sdpa",)  # whatever is installed
     config = configuration([*overrides, f"data.train_files={result.path}", *change])
     Preflight().on_job_start(config, job_return=JobReturn())
     assert "verl-reflect: warning: failures.parquet has attempts of up to 16 tokens" in capsys.readouterr().err

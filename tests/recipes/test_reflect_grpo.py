@@ -8,18 +8,27 @@ import pytest
 from builders import ROOT, compose_config
 from omegaconf import DictConfig, OmegaConf
 
+from recipes.gpu_check.trainings import Trainings
 from verl_reflect.checks.every import CHECKS
 from verl_reflect.checks.run import Run
 from verl_reflect.checks.verl_names import TESTED
 
 FOLDER = ROOT / "recipes" / "reflect_grpo"
 RUN = FOLDER / "run.sh"
+GPU_CHECK = FOLDER / "gpu_check.sh"
 ON_GPUS = ("one_gpu", "eight_gpus", "eight_gpus_7b", "[one_gpu,no_flash_attn]")
 COMMANDS = {group: (RUN, (f"+hardware={group}",)) for group in ON_GPUS} | {"cpu": (FOLDER / "cpu_smollm2.sh", ())}
 
 
 def overrides(script: Path, arguments: tuple[str, ...], tmp_path: Path) -> list[str]:
-    """What a script passes to verl's trainer, found by putting another `python` on its path."""
+    """What a script passes to verl's trainer."""
+    module, *rest = passed_to_python(script, arguments, tmp_path)
+    assert module == "verl.trainer.main_ppo"
+    return rest
+
+
+def passed_to_python(script: Path, arguments: tuple[str, ...], tmp_path: Path) -> list[str]:
+    """The module that a script runs and its arguments, found by putting another `python` on its path."""
     for name in ("python", "verl-reflect"):
         (tmp_path / name).write_text('#!/bin/sh\n[ "$1" = -m ] && printf "%s\\n" "$@" > "$ARGUMENTS"\necho model\n')
         (tmp_path / name).chmod(0o755)
@@ -27,9 +36,7 @@ def overrides(script: Path, arguments: tuple[str, ...], tmp_path: Path) -> list[
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "ARGUMENTS": str(passed)}
     command = ["bash", script, *arguments, "trainer.project_name=mine"]
     subprocess.run(command, env=environment, check=True, cwd=tmp_path)
-    module, *rest = passed.read_text().splitlines()[1:]
-    assert module == "verl.trainer.main_ppo"
-    return rest
+    return passed.read_text().splitlines()[1:]
 
 
 def composed(script: Path, arguments: tuple[str, ...], tmp_path: Path) -> DictConfig:
@@ -40,7 +47,7 @@ def composed(script: Path, arguments: tuple[str, ...], tmp_path: Path) -> DictCo
 
 def test_every_script_and_every_hardware_is_among_the_commands() -> None:
     groups = {path.stem for path in (ROOT / "verl_reflect" / "conf" / "hardware").glob("*.yaml")}
-    assert {script for script, _ in COMMANDS.values()} == set(FOLDER.glob("*.sh"))
+    assert {script for script, _ in COMMANDS.values()} | {GPU_CHECK} == set(FOLDER.glob("*.sh"))
     assert groups - {"cpu"} == {name for group in ON_GPUS for name in group.strip("[]").split(",")}
 
 
@@ -50,6 +57,17 @@ def test_a_command_asks_for_a_run_that_can_work(script: Path, arguments: tuple[s
     for check in ("verl", "settings", "trainer", "group", "reward function"):
         CHECKS[check](Run(config))
     assert config.trainer.project_name == "mine", "further overrides are passed on"
+
+
+def test_the_check_of_a_machine_asks_for_runs_that_can_work(tmp_path: Path) -> None:
+    module, _, out, _, data, *rest = passed_to_python(GPU_CHECK, ("+hardware=one_gpu",), tmp_path)
+    assert (module, out, data) == ("recipes.gpu_check", "runs/gpu_check", "runs/gpu_check-data")
+    config = compose_config(*Trainings(Path(out), Path(data), rest).live().overrides)
+    OmegaConf.resolve(config)
+    for check in ("verl", "settings", "trainer", "group", "reward function", "batches"):
+        CHECKS[check](Run(config))
+    assert config.trainer.project_name == "mine", "further overrides are passed on"
+    assert config.actor_rollout_ref.model.path == "Qwen/Qwen2.5-0.5B-Instruct", "whatever the hardware is sized for"
 
 
 @pytest.mark.parametrize(

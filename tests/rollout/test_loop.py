@@ -50,6 +50,20 @@ async def test_log_probs_are_asked_for_the_reflection_only(make_loop: Any, scrip
     assert [request["logprobs"] for request in server.requests] == [False, True, False]
 
 
+async def test_a_transcript_says_what_the_server_was_given_and_what_of_it_was_cached(
+    make_loop: Any, scripted: Any
+) -> None:
+    server = scripted(WRONG, HINT, RIGHT, HINT, RIGHT, cached_tokens=16)
+    for changes in ({"first_attempt": None}, {"uid": "another"}):
+        source = "dataset" if "uid" in changes else "live"
+        [output] = await make_loop(server, f"reflect.first_attempt={source}").run(SAMPLING, **row(**changes))
+        episode = episode_of(output)
+        said = [episode.attempt, episode.reflection, *episode.retries]
+        given = [len(request["prompt_ids"]) for request in server.requests[-2:]]
+        assert [turn.prompt_tokens for turn in said[1:]] == given
+        assert [turn.cached_tokens for turn in said] == [16 if source == "live" else None, 16, 16]
+
+
 async def test_each_turn_has_its_own_limit(make_loop: Any, scripted: Any) -> None:
     server = scripted(WRONG, HINT, RIGHT)
     loop = make_loop(

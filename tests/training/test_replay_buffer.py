@@ -49,8 +49,9 @@ class Queue:
         """A group whose reflections earned these second tries; none of them if it was solved at the first.
 
         Attempts of 3 tokens, as many as were made until one failed; reflections of 5; retries of 4. The weights change
-        once within the reflection.
+        once within the reflection. A server that made attempts says what it had in its cache.
         """
+        told: dict[str, Any] = {"prompt_tokens": 9, "cached_tokens": 8} if attempts else {}
         self.tags[partition][uid] = {"is_prompt": True, "status": status, "global_steps": step}
         for session, second_try in enumerate(seconds):
             key = f"{uid}_{session}_0"
@@ -60,10 +61,10 @@ class Queue:
                 0,
                 "countdown",
                 "task",
-                Utterance("no", 3),
+                Utterance("no", 3, **told),
                 Judgement(0.0, False),
-                Utterance("hm", 5, weights=(step - 1, step)),
-                (Utterance("yes", 4, weights=(step, step)),),
+                Utterance("hm", 5, **told, weights=(step - 1, step)),
+                (Utterance("yes", 4, **told, weights=(step, step)),),
                 (verdict,),
                 attempts=attempts,
                 attempts_tokens=3 * attempts,

@@ -6,6 +6,10 @@ from verl_reflect.checks.mesh import world_size
 from verl_reflect.checks.run import Run, UnfitError
 
 
+class NoGpuError(UnfitError):
+    """There is none, and no cluster that could have one: nothing that Ray says later can change that."""
+
+
 def check_platform(run: Run) -> str:
     """There are as many GPUs as wanted, where this machine can tell. Without them Ray would wait for them for ever."""
     import torch
@@ -18,7 +22,7 @@ def check_platform(run: Run) -> str:
     if run.get("trainer.device") != "cuda" or _has_npu():
         return "another accelerator than CUDA, which is not looked for"
     if not here:
-        raise UnfitError(
+        raise NoGpuError(
             "No GPU is visible and no Ray cluster is named (RAY_ADDRESS); run on a GPU node, or add +hardware=cpu to "
             "train a tiny model on this machine's CPU."
         )

@@ -14,13 +14,16 @@ from verl_reflect.plugin import register
 
 
 class Preflight(Callback):
-    """Runs every check of `every.py` on the composed configuration, and looks for the GPUs last."""
+    """Runs every check of `every.py` on the composed configuration, and looks for the GPUs last.
+
+    Too few are a warning, none a refusal.
+    """
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         """Exit with the first problem; say what is doubtful. Hydra makes a warning of any other exception."""
         register()
         from verl_reflect.checks.every import CHECKS
-        from verl_reflect.checks.machine import check_platform
+        from verl_reflect.checks.machine import NoGpuError, check_platform
         from verl_reflect.checks.run import Run, UnfitError
 
         run = Run(config)
@@ -33,6 +36,8 @@ class Preflight(Callback):
             sys.exit(f"verl-reflect: the preflight failed with {type(error).__name__}: {error}")
         try:
             check_platform(run)
+        except NoGpuError as problem:
+            sys.exit(f"verl-reflect: {problem}")
         except UnfitError as problem:  # verl counts what Ray has, and knows it better than this machine
             _warn_of(Doubt(problem))
 

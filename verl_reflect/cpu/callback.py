@@ -20,13 +20,17 @@ class UseCpu(Callback):
 
 
 def use_cpu() -> None:
-    """Select the platform in this process and in those that it starts."""
+    """Select the platform in this process and in those that it starts.
+
+    CUDA_VISIBLE_DEVICES is forgotten: Ray would not start with more GPUs than it names, and here they are only names.
+    """
     from verl.plugin.platform import set_platform
 
     from verl_reflect.cpu import PLATFORM, PLATFORM_VARIABLE, adaptations
     from verl_reflect.cpu.platform import CpuPlatform
 
     os.environ[PLATFORM_VARIABLE] = PLATFORM
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
     set_platform(CpuPlatform())
     adaptations.install()
 

@@ -44,6 +44,10 @@ class Utterance:
     weights: tuple[int, int] | None = None
     """Steps after which the weights were made that wrote its first and its last token: two, where verl's asynchronous
     trainers changed them in between. None if the server does not say, or the data carry the turn."""
+    prompt_tokens: int | None = None
+    """Number of token ids that the server was given before it; None where nobody noted it."""
+    cached_tokens: int | None = None
+    """Of these, those that the server had in its prefix cache; None if it did not say, as for a stored turn."""
 
     @property
     def empty(self) -> bool:
@@ -165,6 +169,8 @@ UTTERANCE = pa.struct(
         "truncated": pa.bool_(),
         "forged": pa.bool_(),
         "token_ids": pa.list_(pa.int64()),
+        "prompt_tokens": pa.int64(),
+        "cached_tokens": pa.int64(),
     }
 )
 JUDGEMENT = pa.struct(

@@ -131,6 +131,8 @@ class TurnTakingAgentLoop(AgentLoopBase):
             forged=len(body) < len(token_ids) - 1,
             token_ids=token_ids,
             weights=_weights(output.extra_fields),
+            prompt_tokens=len(conversation.token_ids),
+            cached_tokens=output.extra_fields.get("num_cached_tokens"),
         )
         log_probs = tuple(output.log_probs) if output.log_probs else None
         return Turn(
@@ -191,7 +193,7 @@ class TurnTakingAgentLoop(AgentLoopBase):
             return turn
         kept = turn.body_ids[:limit]
         text = chat.words(kept).removeprefix(lead)
-        cut = Utterance(text, tokens=limit, truncated=True, forged=turn.utterance.forged, token_ids=kept)
+        cut = replace(turn.utterance, text=text, tokens=limit, truncated=True, token_ids=kept)
         return replace(turn, token_ids=kept, body_ids=kept, utterance=cut)
 
     async def user_says(self, turn: Turn, text: str) -> Conversation:

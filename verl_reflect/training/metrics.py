@@ -157,12 +157,16 @@ OF_REFLECTIONS = tuple(f"reflect/{name}" for name in STEP_METRICS)
 OF_LIVE_ATTEMPTS = (
     *("reflect/first_try_pass_rate", "reflect/attempts_per_failure"),
     *("reflect/attempts_made", "reflect/attempts_wasted", "reflect/longest_attempt_chain"),
+    "reflect/reflection_cached",
 )
-"""What a step with live first attempts has besides."""
+"""What a step with live first attempts has besides; the last where the server says what it had in its cache."""
 
 OF_ASYNCHRONY = tuple(
     f"reflect/{name}" for name in ("replaced_stale", "groups_ready_behind", "session_spans", "session_staleness")
 )
 """What a step of verl's asynchronous trainers has besides."""
 
-ALL = (*WITHOUT_REFLECTIONS, *OF_REFLECTIONS, *OF_LIVE_ATTEMPTS, *OF_ASYNCHRONY)
+OF_RETRIES = ("reflect/retry_cached",)
+"""What a step with retries has besides, where the server says what it had in its cache."""
+
+ALL = (*WITHOUT_REFLECTIONS, *OF_REFLECTIONS, *OF_LIVE_ATTEMPTS, *OF_RETRIES, *OF_ASYNCHRONY)

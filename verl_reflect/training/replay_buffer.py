@@ -30,6 +30,7 @@ from verl_reflect.training.line import LiveLine
 from verl_reflect.training.live import LiveStep, Look
 from verl_reflect.training.metrics import Reflection, reflection_metrics, weights_metrics
 from verl_reflect.training.pass_rates import PASS_RATES
+from verl_reflect.training.prefix_cache import prefix_cache_metrics
 from verl_reflect.training.queue import VALIDATION, Batch, GroupQueue, ReplayBufferAsync, Seen, by_group
 from verl_reflect.training.run_folders import Claim
 from verl_reflect.training.transcript_folders import TranscriptFolders
@@ -160,6 +161,7 @@ class ChoosingReplayBuffer(GroupQueue):
         metrics["reflect/largest_worker_share"] = DISPATCH.largest_share
         of_reflections = reflection_metrics(_reflections(sessions), self._settings.expected_reflection_length)
         metrics |= {f"reflect/{name}": value for name, value in of_reflections.items()}
+        metrics |= {f"reflect/{name}": value for name, value in prefix_cache_metrics(sessions).items()}
         return metrics | self._account.metrics(trained_tokens)
 
 
