@@ -2,7 +2,7 @@
 # Another Python than the first that fits: make PYTHON=/path/to/python.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs results pictures compare replicate bench build lock clean
+.PHONY: help demo test lint docs results pictures compare replicate race bench build lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -38,6 +38,9 @@ compare: .venv/.complete ## train every credit choice and control over three see
 
 replicate: .venv/.complete ## the paper's questions, asked of small models (50 minutes); writes docs/replication.md
 	.venv/bin/python -m recipes.replication
+
+race: .venv/.complete ## TRL, stock verl and verl-reflect at the same work (40 minutes); writes docs/performance.md
+	.venv/bin/python -m recipes.race --section tiny
 
 bench: .venv/.complete ## every benchmark
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; .venv/bin/python "$$script"; done

@@ -1,0 +1,1 @@
+"""A fair race: TRL, stock verl in two ways, and verl-reflect, at the same work."""
