@@ -17,7 +17,7 @@ MOST_UNUSABLE = 0.05
 LEAST_CACHED = 0.95
 LONGEST = 1.1
 """Seconds for each generated token, over those of verl's own GRPO."""
-DEVICE, HOST = "perf/max_memory_allocated_gb", "perf/cpu_memory_used_gb"
+DEVICE, HOST = "actor/perf/max_memory_allocated_gb", "actor/perf/cpu_memory_used_gb"
 
 Sessions = Mapping[int, Sequence[Transcript]]
 """The sessions of each step."""
