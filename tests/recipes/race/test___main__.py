@@ -15,7 +15,9 @@ LAP = Lap(100.0, 2.0, 50.0, 10, 0.5, {"gen": 1.0}, {"driver": 9.0}, {"driver": 3
 
 def test_those_asked_for_run_and_the_page_stays_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ran: list[Any] = []
-    monkeypatch.setattr(race.Race, "laps", lambda self, console: ran.append(self) or dict.fromkeys(self.names, [LAP]))
+    monkeypatch.setattr(
+        race.Race, "laps", lambda self, console: ran.append(self) or {name: [LAP] for name in self.names}
+    )
     asked = ["--out", str(tmp_path), "--only", "reflect", "--only", "single_turn", "--steps", "3"]
     ended = CliRunner().invoke(app, asked)
     assert ended.exit_code == 0 and "stock verl, a single turn" in ended.output and "TRL" not in ended.output
