@@ -39,7 +39,7 @@ compare: .venv/.complete ## train every credit choice and control over three see
 replicate: .venv/.complete ## the paper's questions, asked of small models (50 minutes); writes docs/replication.md
 	.venv/bin/python -m recipes.replication
 
-race: .venv/.complete ## TRL, stock verl and verl-reflect at the same work (40 minutes); writes docs/performance.md
+race: .venv/.complete ## TRL, stock verl and verl-reflect at the same work (a quarter of an hour); writes docs/performance.md
 	.venv/bin/python -m recipes.race --section tiny
 
 bench: .venv/.complete ## every benchmark

@@ -34,6 +34,8 @@ def race(
     with ending_well():
         data, console = out / "data", Console()
         course = tiny(data, steps) if model is None else of_any_model(model, data, groups, steps, hardware)
+        if unknown := set(only or ()) - set(CONTESTANTS):
+            raise ValueError(f"--only {min(unknown)} is nobody who runs; there are {', '.join(CONTESTANTS)}.")
         names = [name for name in CONTESTANTS if not only or name in only]
         interpreter = trl_python or (trl_environment(Path("runs/trl")) if "trl" in names else Path())
         laps = Race(course, out, names, rounds, interpreter.absolute()).laps(console)
