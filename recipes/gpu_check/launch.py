@@ -1,10 +1,12 @@
 """One launch of verl's trainer in a process group of its own: followed, limited in time, and killed on purpose."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +86,10 @@ class Launch:
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
     """End the driver, Ray and every worker with SIGKILL, as the kernel does when memory runs out."""
-    for victim in descendants(process.pid):
+    victims = descendants(process.pid)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # with what was started since; Ray's have sessions of their own
+    for victim in victims:
         _unless_gone(victim.kill)
     process.wait()
 

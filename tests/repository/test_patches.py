@@ -221,6 +221,9 @@ def test_the_exported_configuration_is_our_hardware_group(hardware_plugin: Path,
     ours = compose_config("+hardware=cpu", *[line for line in asked if "platform=" not in line])
     del ours.ray_kwargs.ray_init.runtime_env.env_vars.VERL_ENGINE_DEVICE
     ours.actor_rollout_ref.actor.ppo_max_token_len_per_gpu = 16384  # verl's; ours is a resolver of this package
+    engine = theirs.actor_rollout_ref.rollout.checkpoint_engine
+    assert engine.custom_backend_module == "verl_hardware_plugin.accelerators.cpu.weight_file"
+    ours.actor_rollout_ref.rollout.checkpoint_engine = engine
     assert plain(theirs) == plain(ours)
 
 

@@ -9,6 +9,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import logging
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -30,8 +31,10 @@ INHERITED = (
     "verl.workers.rollout.vllm_rollout.vllm_async_server.vLLMReplica",
 )
 """Classes of verl's that ours inherit from."""
+level = logging.root.level
 with known():  # verl looks for vLLM when it is first imported
     importlib.import_module("verl.workers.rollout.vllm_rollout.vllm_async_server")
+logging.root.setLevel(level)  # which that has raised, and other tests read warnings
 
 # What we override or call on those classes: (class, method, parameters it must have).
 METHODS = [
