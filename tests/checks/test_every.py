@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+from data_rows import data_row
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,16 +17,6 @@ from recipes.tiny_model.tokenizer import build_tokenizer
 from verl_reflect.checks.every import CHECKS
 from verl_reflect.checks.preflight import Preflight
 from verl_reflect.checks.run import Run, UnfitError
-
-
-def data_row(**changes: Any) -> dict[str, Any]:
-    return {
-        "data_source": "countdown",
-        "prompt": [{"role": "user", "content": "Make 29 from 3 5 8 ."}],
-        "reward_model": {"style": "rule", "ground_truth": {"target": 29, "numbers": [3, 5, 8]}},
-        "first_attempt": "<answer> ( 3 + 5 ) * 8 </answer>",
-        **changes,
-    }
 
 
 @pytest.fixture(scope="module")

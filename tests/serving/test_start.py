@@ -76,6 +76,13 @@ def test_a_configuration_that_cannot_work_is_refused(serving: Serve, override: s
         serving(override)
 
 
+def test_attempts_of_many_turns_are_for_trainings(serving: Serve) -> None:
+    with pytest.raises(
+        UnfitError, match=r"reflect\.attempt_loop=tool_agent makes attempts of many turns, in a training"
+    ):
+        serving("reflect.attempt_loop=tool_agent", "reflect.first_attempt=live")
+
+
 def test_each_command_names_what_is_checked(serving: Serve) -> None:
     short = "actor_rollout_ref.rollout.max_model_len=64"
     serving(short)

@@ -6,6 +6,7 @@ that names the file.
 
 import glob
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -30,7 +31,7 @@ Piece: TypeAlias = "pa.RecordBatch | list[Row]"
 """Consecutive rows: parquet's as columns, JSON's as they are, because one column of theirs may hold several types."""
 
 
-class DataFile:
+class DataFile(ABC):
     """One file.
 
     Args:
@@ -53,9 +54,9 @@ class DataFile:
         """The beginning of a sentence about a row, counted from 0."""
         return f"{self.key}: row {row} of {self.path}"
 
+    @abstractmethod
     def pieces(self, columns: Sequence[str]) -> Iterator[Piece]:
         """All rows with those of these columns that there are. Raises UnfitError where the file is corrupt."""
-        raise NotImplementedError
 
     def first(self, count: int) -> list[Row]:
         """The first rows, whole."""
@@ -63,18 +64,18 @@ class DataFile:
         return list(islice(rows, count))
 
     @property
+    @abstractmethod
     def features(self) -> Any:
         """What `datasets` makes of the columns that it can read."""
-        raise NotImplementedError
 
     @property
     def strange_column(self) -> str | None:
         """A column that `datasets` cannot read, with its type."""
         return None
 
+    @abstractmethod
     def table(self) -> pa.Table:
         """The whole file. Raises UnfitError where it is corrupt, or where a column holds several types."""
-        raise NotImplementedError
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

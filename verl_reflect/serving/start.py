@@ -20,7 +20,7 @@ from verl_reflect.checks.every import CHECKS
 from verl_reflect.checks.failures import check_attempts
 from verl_reflect.checks.files import DataFile, open_files
 from verl_reflect.checks.prompts import prompt_lengths
-from verl_reflect.checks.run import Run
+from verl_reflect.checks.run import Run, UnfitError
 from verl_reflect.plugin import register
 from verl_reflect.progress import progress
 from verl_reflect.records.model_identity import ModelIdentity, template_hash
@@ -87,6 +87,11 @@ class Serving:
         reflects: bool = True,
     ):
         self.run = Run(config)
+        if loop := self.run.settings.attempt_loop:
+            raise UnfitError(
+                f"reflect.attempt_loop={loop} makes attempts of many turns, in a training alone; leave it out to mine "
+                "or evaluate attempts of one answer."
+            )
         for name in checked:
             CHECKS[name](self.run)
         files = list(open_files(("--data", str(path)) for path in data))
